@@ -1,0 +1,70 @@
+# Thin on purpose: each recipe calls one script or one tool. Everything runs in .venv, which is made
+# on first use. make PYTHON=/path/to/python chooses the interpreter.
+
+PY := .venv/bin/python
+
+# A part that is missing on this machine (browser, Python 2.7 for Autobahn) is a skip for a person and
+# a failure in CI. tests/ and conformance/ read this variable.
+ifeq ($(CI),true)
+export WS4PY_REQUIRE_ALL ?= 1
+endif
+
+.DEFAULT_GOAL := help
+# The checks share .venv and one data file of coverage, and two cores are soon full.
+.NOTPARALLEL:
+.PHONY: help demo test dev browser lint types imports shape architecture mirror coverage \
+	conformance conformance-quick pythons clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
+
+demo: ## set up and serve the demo at http://127.0.0.1:9000/
+	@tools/setup_env.sh runtime
+	$(PY) examples/demo/app.py
+
+test: lint types imports shape architecture coverage mirror ## set up and run every check and test
+
+dev:
+	@tools/setup_env.sh dev
+
+browser:
+	@tools/setup_browser.sh
+
+lint: dev ## style and common mistakes (ruff)
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+
+types: dev ## static types (mypy, strict)
+	$(PY) -m mypy
+
+imports: dev ## the layers of ARCHITECTURE.md (import-linter)
+	$(PY) .venv/bin/lint-imports --no-logo --no-cache
+
+shape: dev ## length of functions and modules, depth of nesting
+	$(PY) tools/check_shape.py
+
+architecture: dev ## ARCHITECTURE.md's tree against the real one
+	$(PY) tools/check_architecture.py
+
+coverage: dev browser ## the tests with branch coverage
+	$(PY) -m coverage erase
+	$(PY) -m coverage run -m pytest
+	$(PY) -m coverage combine --quiet
+	$(PY) -m coverage report
+
+mirror: dev ## every core module fully covered by its own test file
+	$(PY) tools/check_mirror.py
+
+conformance: dev ## the whole Autobahn|Testsuite
+	$(PY) conformance/run.py
+
+conformance-quick: dev ## the part of it that CI runs
+	$(PY) conformance/run.py --quick
+
+pythons: browser ## the tests under every CPython found
+	@tools/run_pythons.sh
+
+clean: ## remove environments, caches and reports
+	rm -rf .venv .venvs .cache conformance/reports build dist htmlcov .coverage .coverage.* src/*.egg-info
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,235 @@
+"""The loop: many connections, one thread, no connection that holds up another.
+
+It waits, and tells each entry what its descriptor can do; what that means is the
+entry's business. Other threads reach it by :meth:`Loop.post` alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+from ws4py._engine.guard import guarded
+from ws4py._engine.pollers import READ, LoopPoller
+from ws4py._engine.timers import Timers
+from ws4py._engine.wakeup import Wakeup
+from ws4py._log import logger
+
+__all__ = ["Entry", "Loop"]
+
+
+class Entry(Protocol):
+    """A connection as the loop sees it; every method is called on the loop's thread."""
+
+    fd: int
+    #: It has ended, or has been taken away.
+    retired: bool
+
+    def started(self) -> None:
+        """The descriptor is registered."""
+
+    def on_ready(self, events: int) -> None:
+        """The descriptor can be used."""
+
+    def say_goodbye(self, code: int, reason: str) -> None:
+        """The loop is about to stop."""
+
+    def end(self) -> None:
+        """End now. Calling it again has no effect."""
+
+    def expire(self) -> None:
+        """End now, the time for a graceful end is over."""
+
+
+class Loop:
+    """Serves entries on the thread that calls :meth:`run`, once.
+
+    :param make_poller: called on that thread, after any fork.
+    :param on_forget: told of each entry that has left.
+    """
+
+    def __init__(
+        self, make_poller: Callable[[], LoopPoller], on_forget: Callable[[Entry], None]
+    ) -> None:
+        self.timers = Timers()
+        self._make_poller = make_poller
+        self._on_forget = on_forget
+
+        # -- Shared with other threads, under the gate.
+        self._gate = threading.Lock()
+        self._posted: deque[Callable[[], object]] = deque()
+        self._wakeup: Wakeup | None = None
+        self._woken = False
+        self._ended = False
+
+        # -- The loop's thread only.
+        self._thread: int | None = None
+        self._poller: LoopPoller | None = None
+        self._entries: dict[int, Entry] = {}
+        self._again: list[Entry] = []
+        self._goodbye: tuple[int, str] | None = None
+        self._stop_at: float | None = None
+
+    # -- Any thread --------------------------------------------------------------
+
+    def is_current(self) -> bool:
+        """Whether the caller is on the loop's thread."""
+        return threading.get_ident() == self._thread
+
+    def post(self, call: Callable[[], object]) -> bool:
+        """Have ``call`` made on the loop's thread; ``False`` when the loop has ended."""
+        with self._gate:
+            if self._ended:
+                return False
+            self._posted.append(call)
+            if not self._woken and self._wakeup is not None and not self.is_current():
+                self._woken = True
+                self._wakeup.wake()
+        return True
+
+    def adopt(self, entry: Entry) -> bool:
+        """Serve an entry from now on; ``False`` when the loop has ended."""
+        return self.post(lambda: self._register(entry))
+
+    def refuse(self, code: int, reason: str) -> bool:
+        """Say goodbye to everybody, and to whoever still comes."""
+        return self.post(lambda: self._say_goodbye(code, reason))
+
+    def stop(self, timeout: float) -> bool:
+        """End :meth:`run` when everybody has left, after ``timeout`` seconds at the most."""
+        return self.post(lambda: self._begin_stop(timeout))
+
+    # -- For entries, on the loop's thread ---------------------------------------
+
+    def watch(self, entry: Entry, events: int) -> None:
+        """Wait for other events of an entry's descriptor."""
+        assert self._poller is not None
+        try:
+            self._poller.modify(entry.fd, events)
+        except (OSError, ValueError):
+            # The program closed the descriptor itself.
+            self.post(entry.end)
+
+    def again(self, entry: Entry) -> None:
+        """Serve the entry in the next turn without waiting for its descriptor."""
+        self._again.append(entry)
+
+    def forget(self, entry: Entry) -> None:
+        """Stop serving an entry."""
+        if self._entries.get(entry.fd) is entry:
+            del self._entries[entry.fd]
+            if self._poller is not None:
+                # The program may have closed the descriptor itself.
+                with contextlib.suppress(OSError, ValueError, KeyError):
+                    self._poller.unregister(entry.fd)
+        self._on_forget(entry)
+
+    # -- The loop ----------------------------------------------------------------
+
+    def run(self) -> None:
+        """Serve until :meth:`stop`; afterwards no descriptor of the loop is left."""
+        self._thread = threading.get_ident()
+        poller = self._poller = self._make_poller()
+        try:
+            with self._gate:
+                wakeup = self._wakeup = Wakeup()
+            poller.register(wakeup.fd)
+            while not self._is_done():
+                self._turn(poller, wakeup)
+        finally:
+            self._shut(poller)
+
+    def _is_done(self) -> bool:
+        return self._stop_at is not None and not self._entries and not self._posted
+
+    def _turn(self, poller: LoopPoller, wakeup: Wakeup) -> None:
+        timeout = 0.0 if self._again or self._posted else self.timers.wait()
+        ready = poller.wait(timeout)
+        again, self._again = self._again, []
+        for fd, events in ready:
+            if fd == wakeup.fd:
+                self._awake(wakeup)
+                continue
+            entry = self._entries.get(fd)
+            if entry is not None:
+                self._serve(entry, events)
+        for entry in again:
+            if self._entries.get(entry.fd) is entry:
+                self._serve(entry, READ)
+        self._run_posted()
+        for callback in self.timers.due():
+            guarded(callback)
+
+    def _serve(self, entry: Entry, events: int) -> None:
+        """An error that got this far is ours, and costs one connection, not the thread."""
+        try:
+            entry.on_ready(events)
+        except Exception:
+            logger.exception("A connection ended by an internal error")
+            guarded(entry.expire)
+
+    def _awake(self, wakeup: Wakeup) -> None:
+        with self._gate:
+            wakeup.drain()
+            self._woken = False
+
+    def _run_posted(self) -> None:
+        # Only those that are there now: one that posts again waits a turn.
+        for _ in range(len(self._posted)):
+            guarded(self._posted.popleft())
+
+    def _register(self, entry: Entry) -> None:
+        assert self._poller is not None
+        if entry.retired:
+            # It ended while it was being handed over; its descriptor may be another's now.
+            self._on_forget(entry)
+            return
+        stale = self._entries.get(entry.fd)
+        if stale is not None:
+            # Its descriptor was closed behind our back and the number came again.
+            stale.end()
+        try:
+            self._poller.register(entry.fd)
+        except (OSError, ValueError):
+            entry.end()
+            return
+        self._entries[entry.fd] = entry
+        entry.started()
+        if self._goodbye is not None:
+            entry.say_goodbye(*self._goodbye)
+        if self._stop_at is not None:
+            self.timers.after(self._stop_at - time.monotonic(), self._expire_all)
+
+    def _say_goodbye(self, code: int, reason: str) -> None:
+        if self._goodbye is None:
+            self._goodbye = (code, reason)
+            for entry in list(self._entries.values()):
+                entry.say_goodbye(code, reason)
+
+    def _begin_stop(self, timeout: float) -> None:
+        if self._stop_at is None:
+            self._stop_at = time.monotonic() + timeout
+            self.timers.after(timeout, self._expire_all)
+
+    def _expire_all(self) -> None:
+        for entry in list(self._entries.values()):
+            guarded(entry.expire)
+
+    def _shut(self, poller: LoopPoller) -> None:
+        """Leave nothing behind, whatever ended the loop."""
+        while True:
+            self._run_posted()
+            self._expire_all()
+            with self._gate:
+                if self._posted:
+                    continue
+                self._ended = True
+                wakeup, self._wakeup = self._wakeup, None
+            break
+        poller.release()
+        if wakeup is not None:
+            wakeup.close()

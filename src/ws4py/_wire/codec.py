@@ -1,0 +1,394 @@
+"""Masking, incremental UTF-8, the frame parser and the frame builder.
+
+Bytes in, whole messages out, and the way back. The parser knows the rules that
+one frame or one message can break; it knows neither the state of a connection
+nor how to answer. It never raises for what a peer sent: it stops, and says why
+in :attr:`MessageReader.violation`.
+
+This is the module that is compiled a second time for speed, so it takes plain
+``bytes`` and hands out plain tuples, and nobody subclasses what is in it.
+"""
+
+from __future__ import annotations
+
+import codecs
+
+from ws4py._wire.codes import (
+    CLOSE,
+    CONTINUATION,
+    INVALID_PAYLOAD,
+    MAX_CONTROL_PAYLOAD,
+    PING,
+    POLICY_VIOLATION,
+    PONG,
+    PROTOCOL_ERROR,
+    TEXT,
+)
+from ws4py._wire.extension import MessageExtension
+from ws4py.exc import (
+    FrameTooLargeException,
+    ProtocolException,
+    TextFrameEncodingException,
+    UnsupportedFrameTypeException,
+)
+
+__all__ = [
+    "FAILED",
+    "MessageReader",
+    "Utf8Checker",
+    "apply_mask",
+    "build_frame",
+    "build_header",
+    "check_text",
+]
+
+#: Stands in the place of an opcode when the peer broke the rules (opcodes end at 0xF).
+FAILED = 0x10
+
+_FIN = 0x80
+_RSV = 0x70
+_MASKED = 0x80
+_KEY_SIZE = 4
+_LEN_16 = 126
+_LEN_64 = 127
+_MAX_LEN_16 = 0xFFFF
+_MAX_LEN_64 = 0x7FFFFFFFFFFFFFFF
+_DEFINED_OPCODES = frozenset((CONTINUATION, TEXT, 2, CLOSE, PING, PONG))
+
+
+def apply_mask(data: bytes, key: bytes) -> bytes:
+    """Mask or unmask ``data`` with the four bytes of ``key`` (section 5.3).
+
+    One exclusive-or of two long integers: no loop over bytes, linear in time.
+    """
+    size = len(data)
+    if not size:
+        return b""
+    pattern = (key * (size // _KEY_SIZE + 1))[:size]
+    mixed = int.from_bytes(data, "little") ^ int.from_bytes(pattern, "little")
+    return mixed.to_bytes(size, "little")
+
+
+def check_text(data: bytes) -> None:
+    """Check that ``data`` is UTF-8 (section 5.6, section 8.1).
+
+    :raises TextFrameEncodingException: it is not.
+    """
+    if data.isascii():
+        return
+    try:
+        codecs.utf_8_decode(data, "strict", True)
+    except UnicodeDecodeError as error:
+        raise TextFrameEncodingException(f"text is not valid UTF-8: {error}") from None
+
+
+class Utf8Checker:
+    """Checks UTF-8 that arrives in parts: the first wrong byte is found at once.
+
+    Only an unfinished character, at most three bytes, is kept between the parts.
+    """
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes, final: bool) -> None:
+        """Check the next part.
+
+        :param final: whether the text ends here, in the middle of no character.
+        :raises ProtocolException: close code 1007.
+        """
+        if not self._rest and data.isascii():
+            return
+        if self._rest:
+            data = self._rest + data
+        try:
+            _, used = codecs.utf_8_decode(data, "strict", final)
+        except UnicodeDecodeError:
+            # Section 8.1: "When an endpoint is to interpret a byte stream as UTF-8
+            # but finds that the byte stream is not, in fact, a valid UTF-8 stream,
+            # that endpoint MUST _Fail the WebSocket Connection_."
+            raise ProtocolException("text is not valid UTF-8", INVALID_PAYLOAD) from None
+        self._rest = data[used:]
+
+
+def build_header(
+    opcode: int, size: int, fin: bool = True, rsv: int = 0, key: bytes | None = None
+) -> bytes:
+    """Return the header of a frame, the masking key included (section 5.2).
+
+    :param size: length of the payload in bytes.
+    :param rsv: reserved bits as they stand in the first byte.
+    :param key: masking key of four bytes, or ``None`` for an unmasked frame.
+    """
+    first = (_FIN if fin else 0) | rsv | opcode
+    masked = 0 if key is None else _MASKED
+    # "the minimal number of bytes MUST be used to encode the length"
+    if size < _LEN_16:
+        header = bytes((first, masked | size))
+    elif size <= _MAX_LEN_16:
+        header = bytes((first, masked | _LEN_16)) + size.to_bytes(2, "big")
+    else:
+        header = bytes((first, masked | _LEN_64)) + size.to_bytes(8, "big")
+    return header if key is None else header + key
+
+
+def build_frame(
+    opcode: int, payload: bytes, fin: bool = True, rsv: int = 0, key: bytes | None = None
+) -> bytes:
+    """Return a whole frame; the parameters are those of :func:`build_header`."""
+    header = build_header(opcode, len(payload), fin, rsv, key)
+    return header + (payload if key is None else apply_mask(payload, key))
+
+
+class MessageReader:
+    """Turns received bytes, cut anywhere, into whole messages and control frames.
+
+    Memory: what has arrived of one message, and at most one unfinished header or
+    control frame beside it. A length is judged when its header is complete,
+    before anything is set aside for it.
+
+    Not thread-safe: one reader belongs to whoever reads the connection.
+
+    :param expect_mask: whether the peer has to mask (a server's peer does) or
+        must not (a client's).
+    :param max_message_size: bytes in one message, ``None`` for no limit.
+    :param max_frame_size: bytes in one frame, ``None`` for no limit of its own.
+    :param max_fragments: frames in one message, empty ones included.
+    :param extension: a negotiated extension, or ``None``.
+    """
+
+    def __init__(
+        self,
+        expect_mask: bool,
+        max_message_size: int | None = None,
+        max_frame_size: int | None = None,
+        max_fragments: int | None = None,
+        extension: MessageExtension | None = None,
+    ) -> None:
+        self.expect_mask = expect_mask
+        self.max_message_size = max_message_size
+        self.max_frame_size = max_frame_size
+        self.max_fragments = max_fragments
+        self.extension = extension
+        #: What the peer did wrong, once it has.
+        self.violation: ProtocolException | None = None
+        #: No byte will be read any more: a close frame or a violation was the last.
+        self.done = False
+
+        # -- An unfinished header or control frame: at most 14 + 125 bytes.
+        self._unparsed = b""
+
+        # -- The message being received; opcode 0 while there is none.
+        self._opcode = 0
+        self._message = bytearray()
+        self._fragments = 0
+        self._wire_size = 0
+        self._utf8: Utf8Checker | None = None
+        self._decoding = False
+
+        # -- The data frame being received.
+        self._left = 0
+        self._fin = False
+        self._key = b""
+
+    @property
+    def buffered(self) -> int:
+        """Bytes held for what is not complete yet."""
+        return len(self._message) + len(self._unparsed)
+
+    def feed(self, data: bytes) -> list[tuple[int, bytes]]:
+        """Take received bytes; return what they complete, in order.
+
+        Each item is ``(opcode, payload)``, opcode one of text, binary, close,
+        ping, pong, or :data:`FAILED` as the last item when the peer broke a rule.
+        """
+        items: list[tuple[int, bytes]] = []
+        if self.done:
+            return items
+        if self._unparsed:
+            data = self._unparsed + data
+            self._unparsed = b""
+        try:
+            self._parse(data, items)
+        except ProtocolException as violation:
+            self.violation = violation
+            self.done = True
+            self._message = bytearray()
+            items.append((FAILED, b""))
+        return items
+
+    def _parse(self, data: bytes, items: list[tuple[int, bytes]]) -> None:
+        position, size = 0, len(data)
+        while position < size and not self.done:
+            if self._left:
+                position = self._take_payload(data, position, items)
+                continue
+            after = self._take_frame(data, position, items)
+            if after == position:
+                self._unparsed = data[position:]
+                return
+            position = after
+
+    def _take_frame(self, data: bytes, start: int, items: list[tuple[int, bytes]]) -> int:
+        """Read one frame's header and what there is to read behind it.
+
+        Returns the position behind it, or ``start`` while the header (or a
+        control frame) is incomplete.
+        """
+        available = len(data) - start
+        if available < 2:
+            return start
+        first, second = data[start], data[start + 1]
+        opcode = first & 0x0F
+        size = second & 0x7F
+        self._check_first_bytes(first, opcode, second)
+
+        position = start + 2
+        if size >= _LEN_16:
+            width = 2 if size == _LEN_16 else 8
+            if available < 2 + width:
+                return start
+            size = int.from_bytes(data[position : position + width], "big")
+            position += width
+            if size > _MAX_LEN_64:
+                # "the most significant bit MUST be 0"
+                raise ProtocolException("frame length has its highest bit set", PROTOCOL_ERROR)
+            if size < _LEN_16 or (width > 2 and size <= _MAX_LEN_16):
+                raise ProtocolException("frame length is not minimally encoded", PROTOCOL_ERROR)
+        if opcode < CLOSE:
+            # Judged as soon as the length is known, even before the masking key.
+            self._check_limits(size)
+
+        key = b""
+        if self.expect_mask:
+            key = data[position : position + _KEY_SIZE]
+            position += _KEY_SIZE
+            if len(data) < position:
+                return start
+        if opcode >= CLOSE:
+            return self._take_control(data, start, position, size, key, items)
+        self._begin_data(first, opcode, size, key)
+        if not size and self._fin:
+            self._finish_message(items)
+        elif size and position < len(data):
+            return self._take_payload(data, position, items)
+        return position
+
+    def _check_first_bytes(self, first: int, opcode: int, second: int) -> None:
+        if bool(second & _MASKED) is not self.expect_mask:
+            # Section 5.1: "The server MUST close the connection upon receiving a
+            # frame that is not masked." / "A client MUST close a connection if it
+            # detects a masked frame." Empty frames are no exception.
+            wrong = "is not masked" if self.expect_mask else "is masked"
+            raise ProtocolException(f"frame {wrong}", PROTOCOL_ERROR)
+        if opcode not in _DEFINED_OPCODES:
+            # Section 5.2: "If an unknown opcode is received, the receiving endpoint
+            # MUST _Fail the WebSocket Connection_."
+            raise UnsupportedFrameTypeException(f"opcode {opcode:#x} is reserved", PROTOCOL_ERROR)
+        rsv = first & _RSV
+        if rsv and not self._owns(rsv, opcode):
+            # Section 5.2: "MUST be 0 unless an extension is negotiated that defines
+            # meanings for non-zero values."
+            raise ProtocolException("a reserved bit is set", PROTOCOL_ERROR)
+        if opcode >= CLOSE:
+            # Section 5.5: "All control frames MUST have a payload length of 125
+            # bytes or less and MUST NOT be fragmented."
+            if not first & _FIN:
+                raise ProtocolException("control frame is fragmented", PROTOCOL_ERROR)
+            if second & 0x7F > MAX_CONTROL_PAYLOAD:
+                raise ProtocolException("control frame above 125 bytes", PROTOCOL_ERROR)
+        elif opcode == CONTINUATION:
+            if not self._opcode:
+                raise ProtocolException("continuation frame without a message", PROTOCOL_ERROR)
+        elif self._opcode:
+            # Section 5.4: "The fragments of one message MUST NOT be interleaved
+            # between the fragments of another message"
+            raise ProtocolException("new message inside a fragmented one", PROTOCOL_ERROR)
+
+    def _owns(self, rsv: int, opcode: int) -> bool:
+        """Whether the extension may set these bits: on a message's first frame only."""
+        return self.extension is not None and rsv == self.extension.rsv and 0 < opcode < CLOSE
+
+    def _check_limits(self, size: int) -> None:
+        if self.max_frame_size is not None and size > self.max_frame_size:
+            raise FrameTooLargeException(f"frame above max_frame_size {self.max_frame_size}")
+        if self.max_message_size is not None and self._wire_size + size > self.max_message_size:
+            raise FrameTooLargeException(f"message above max_message_size {self.max_message_size}")
+        if self.max_fragments is not None and self._fragments >= self.max_fragments:
+            raise ProtocolException(
+                f"message above max_fragments {self.max_fragments}", POLICY_VIOLATION
+            )
+
+    def _take_control(
+        self,
+        data: bytes,
+        start: int,
+        position: int,
+        size: int,
+        key: bytes,
+        items: list[tuple[int, bytes]],
+    ) -> int:
+        end = position + size
+        if end > len(data):
+            return start
+        payload = data[position:end]
+        opcode = data[start] & 0x0F
+        items.append((opcode, apply_mask(payload, key) if key else payload))
+        # Section 5.5.1: nothing that follows a close frame is to be read.
+        if opcode == CLOSE:
+            self.done = True
+        return end
+
+    def _begin_data(self, first: int, opcode: int, size: int, key: bytes) -> None:
+        if opcode != CONTINUATION:
+            self._opcode = opcode
+            self._decoding = bool(first & _RSV)
+            self._utf8 = Utf8Checker() if opcode == TEXT else None
+        self._fragments += 1
+        self._wire_size += size
+        self._left = size
+        self._fin = bool(first & _FIN)
+        self._key = key
+
+    def _take_payload(self, data: bytes, start: int, items: list[tuple[int, bytes]]) -> int:
+        """Take as much of the current frame's payload as ``data`` has."""
+        chunk = data[start : start + self._left]
+        taken = len(chunk)
+        self._left -= taken
+        complete = self._fin and not self._left
+        if self._key:
+            chunk = apply_mask(chunk, self._key)
+            turn = taken % _KEY_SIZE
+            self._key = self._key[turn:] + self._key[:turn]
+        if complete:
+            self._finish_message(items, chunk)
+        else:
+            self._append(chunk, False)
+        return start + taken
+
+    def _append(self, chunk: bytes, final: bool) -> bytes:
+        """Add the next part to the message; hand back the part as it is decoded."""
+        if self._decoding:
+            chunk = self._decode(chunk, final)
+        if self._utf8 is not None:
+            self._utf8.feed(chunk, final)
+        if not final:
+            self._message += chunk
+        return chunk
+
+    def _decode(self, chunk: bytes, final: bool) -> bytes:
+        assert self.extension is not None
+        limit = self.max_message_size
+        room = None if limit is None else limit - len(self._message)
+        return self.extension.decode(chunk, final, room)
+
+    def _finish_message(self, items: list[tuple[int, bytes]], chunk: bytes = b"") -> None:
+        chunk = self._append(chunk, True)
+        if self._message:
+            self._message += chunk
+            chunk = bytes(self._message)
+            self._message = bytearray()
+        items.append((self._opcode, chunk))
+        self._opcode = 0
+        self._fragments = 0
+        self._wire_size = 0

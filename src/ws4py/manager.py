@@ -1,0 +1,242 @@
+"""Many websockets in one thread: :class:`WebSocketManager`, the 0.6 face of the loop.
+
+It keeps the books (who is here) and starts and stops; reading, writing and
+waiting are in :mod:`ws4py._engine`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+from ws4py import format_addresses
+from ws4py._engine.channel import Channel
+from ws4py._engine.foreign import ForeignChannel
+from ws4py._engine.guard import guarded
+from ws4py._engine.loop import Entry, Loop
+from ws4py._engine.pollers import (
+    EPollPoller,
+    KQueuePoller,
+    LoopPoller,
+    SelectPoller,
+    adapt,
+    default_poller,
+)
+from ws4py._log import logger
+from ws4py._transport import transport_for
+from ws4py._wire.closing import build_close_payload
+from ws4py._wire.codec import build_frame
+from ws4py._wire.codes import CLOSE, GOING_AWAY
+from ws4py.websocket import WebSocket
+
+__all__ = ["EPollPoller", "KQueuePoller", "SelectPoller", "WebSocketManager"]
+
+_GOODBYE = "Server is shutting down"
+_DISCARD_SIZE = 64 * 1024
+
+
+class WebSocketManager(threading.Thread):
+    """A thread that serves websockets.
+
+    Every method may be called from any thread, callbacks of the websockets
+    included. After :meth:`stop` and :meth:`join` it can be started again.
+
+    :param poller: how to wait; ``None`` for the best of this system, which is
+        made when the manager is started, so after a daemon's fork.
+    """
+
+    #: Seconds that :meth:`stop` gives the peers to complete the closing handshake.
+    stop_timeout = 3.0
+
+    def __init__(self, poller: Any = None) -> None:
+        super().__init__(name="WebSocketManager")
+        #: Guards :attr:`websockets`; hold it only for a moment.
+        self.lock = threading.RLock()
+        #: The websockets that are served, by descriptor.
+        self.websockets: dict[int, Any] = {}
+        #: Whether websockets are served: from :meth:`start` to :meth:`stop`.
+        self.running = False
+        self._own_poller = poller
+        self._live_poller: Any = None
+        self._entries: dict[int, Any] = {}
+        self._goodbye: tuple[int, str] | None = None
+        self._used = False
+        self._loop = self._new_loop()
+
+    def _new_loop(self) -> Loop:
+        return Loop(self._make_poller, self._forget)
+
+    @property
+    def poller(self) -> Any:
+        """How the manager waits. Assign another one before :meth:`start`."""
+        if self._own_poller is not None:
+            return self._own_poller
+        if self._live_poller is None:
+            self._live_poller = default_poller()
+        return self._live_poller
+
+    @poller.setter
+    def poller(self, poller: Any) -> None:
+        self._own_poller = poller
+
+    def _make_poller(self) -> LoopPoller:
+        return adapt(self.poller)
+
+    # -- Who is here -------------------------------------------------------------
+
+    def __len__(self) -> int:
+        return len(self.websockets)
+
+    def __iter__(self) -> Iterator[Any]:
+        with self.lock:
+            return iter(list(self.websockets.values()))
+
+    def __contains__(self, websocket: Any) -> bool:
+        with self.lock:
+            return any(each is websocket for each in self.websockets.values())
+
+    def add(self, websocket: Any) -> None:
+        """Serve a websocket from now on; calls its ``opened()`` first.
+
+        A broadcast made inside ``opened()`` does not reach the newcomer.
+
+        :raises OSError: its socket is closed.
+        """
+        if websocket in self:
+            return
+        logger.info("Managing websocket %s", format_addresses(websocket))
+        loop = self._loop
+        if self._goodbye is not None:
+            self._turn_away(websocket, *self._goodbye)
+            return
+        entry: Channel | ForeignChannel
+        if isinstance(websocket, WebSocket):
+            entry = Channel(loop, websocket)
+            websocket._call(websocket.opened)  # noqa: SLF001 - guarded like every callback
+            if websocket.stream is None:
+                entry.end()
+                return
+        else:
+            entry = ForeignChannel(loop, websocket)
+            websocket.opened()
+        with self.lock:
+            self.websockets[entry.fd] = websocket
+            self._entries[entry.fd] = entry
+        if not loop.adopt(entry):
+            entry.say_goodbye(GOING_AWAY, _GOODBYE)
+            entry.end()
+
+    def remove(self, websocket: Any) -> None:
+        """Stop serving a websocket and leave it open; ``closed()`` is not called.
+
+        Its socket stays non-blocking.
+        """
+        with self.lock:
+            for fd, each in list(self.websockets.items()):
+                if each is websocket:
+                    del self.websockets[fd]
+                    entry = self._entries.pop(fd)
+                    break
+            else:
+                return
+        logger.info("Removing websocket %s", format_addresses(websocket))
+        entry.let_go()
+
+    # -- Starting and stopping ---------------------------------------------------
+
+    def start(self) -> None:
+        """Start the thread; possible again after :meth:`stop` and the thread's end.
+
+        :raises RuntimeError: it is running.
+        """
+        if self._used and not self.is_alive():
+            # A thread object can be started once, its initialisation makes a new one of it.
+            super().__init__(name=self.name, daemon=self.daemon)
+            self._loop = self._new_loop()
+            self._goodbye = None
+        super().start()
+        self._used = True
+        self.running = True
+
+    def run(self) -> None:
+        """Serve until :meth:`stop`; normally called by :meth:`start`."""
+        self.running = True
+        try:
+            self._loop.run()
+        finally:
+            self.running = False
+            # The loop has released it.
+            self._live_poller = None
+
+    def refuse(self, code: int = GOING_AWAY, message: str = _GOODBYE) -> None:
+        """Close every websocket and turn away those that still come. Does not wait."""
+        self._goodbye = (code, message)
+        self._loop.refuse(code, message)
+
+    def close_all(self, code: int = GOING_AWAY, message: str = _GOODBYE) -> None:
+        """Start the closing handshake of every websocket. Does not wait.
+
+        :param code: the close code.
+        :param message: the reason.
+        """
+        for websocket in self:
+            guarded(_close, websocket, code, message)
+
+    def stop(self) -> None:
+        """Close every websocket with 1001 and end the thread. Does not wait.
+
+        The peers have :attr:`stop_timeout` seconds to answer; :meth:`join` waits
+        for the end.
+        """
+        self.running = False
+        self.refuse()
+        self._loop.stop(self.stop_timeout)
+        if not self._used and self._entries:
+            # Never started, but there are websockets to close.
+            self._used = True
+            self.run()
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait for the thread's end; returns at once where that is impossible: on
+        the thread itself, and before it was ever started.
+        """
+        if self._used and self.ident is not None and threading.current_thread() is not self:
+            super().join(timeout)
+
+    # -- Sending to all ----------------------------------------------------------
+
+    def broadcast(self, message: Any, binary: bool = False) -> None:
+        """Send a message to every websocket. Never waits for a reader.
+
+        :param message: whatever :meth:`ws4py.websocket.WebSocket.send` takes.
+        :param binary: see there.
+        """
+        for websocket in self:
+            if not websocket.terminated:
+                guarded(websocket.send, message, binary)
+
+    # -- Helpers -----------------------------------------------------------------
+
+    def _forget(self, entry: Entry) -> None:
+        with self.lock:
+            if self._entries.get(entry.fd) is entry:
+                del self._entries[entry.fd]
+                websocket = self.websockets.pop(entry.fd, None)
+                logger.info("Terminating websocket %s", format_addresses(websocket))
+
+    def _turn_away(self, websocket: Any, code: int, message: str) -> None:
+        """Close a websocket that came too late; none of its callbacks is called."""
+        transport = transport_for(websocket.sock)
+        try:
+            transport.send(build_frame(CLOSE, build_close_payload(code, message)))
+            # Closing with unread input would reset the connection under our frame.
+            transport.recv(_DISCARD_SIZE)
+        except OSError as error:
+            logger.debug("Connection lost while it was turned away: %s", error)
+        transport.half_close()
+        transport.close()
+
+
+def _close(websocket: Any, code: int, message: str) -> None:
+    websocket.close(code=code, reason=message)

@@ -1,0 +1,151 @@
+"""Messages as handlers see them: what was received, and what can be sent.
+
+The payload is always ``bytes`` in :attr:`Message.data`; text stays encoded until
+somebody asks for ``str(message)``. A message holds no lock and no connection, so
+it can be kept, copied and sent again from anywhere.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from ws4py._wire.closing import build_close_payload
+from ws4py._wire.codec import build_frame
+from ws4py._wire.codes import BINARY, CLOSE, CONTINUATION, NORMAL_CLOSURE, PING, PONG, TEXT
+
+__all__ = [
+    "BinaryMessage",
+    "CloseControlMessage",
+    "Message",
+    "PingControlMessage",
+    "PongControlMessage",
+    "TextMessage",
+]
+
+_KEY_SIZE = 4
+
+
+class Message:
+    """A message of any kind.
+
+    :param opcode: see RFC 6455 section 5.2.
+    :param data: the payload; text is encoded with ``encoding``.
+    :param encoding: how text becomes bytes; ``None`` for binary messages.
+    :raises TypeError: the payload is of another type, or text without an encoding.
+    """
+
+    def __init__(self, opcode: int, data: Any = b"", encoding: str | None = "utf-8") -> None:
+        self.opcode = opcode
+        self.encoding = encoding
+        self._completed = False
+        self.data: bytes = self._to_bytes(data)
+
+    def _to_bytes(self, data: Any) -> bytes:
+        if isinstance(data, str):
+            if self.encoding is None:
+                raise TypeError("text without an encoding; pass bytes")
+            return data.encode(self.encoding)
+        if isinstance(data, (bytes, bytearray, memoryview)):
+            return bytes(data)
+        raise TypeError(f"{type(data).__name__} is not a supported message data type")
+
+    @property
+    def is_text(self) -> bool:
+        """Whether this is a text message."""
+        return self.opcode == TEXT
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether this is a binary message."""
+        return self.opcode == BINARY
+
+    @property
+    def completed(self) -> bool:
+        """Whether the whole message is there."""
+        return self._completed
+
+    @completed.setter
+    def completed(self, state: bool) -> None:
+        self._completed = state
+
+    def extend(self, data: Any) -> None:
+        """Add to the payload.
+
+        :raises TypeError: as the constructor does.
+        """
+        self.data += self._to_bytes(data)
+
+    def single(self, mask: bool = False) -> bytes:
+        """Return the message as one frame.
+
+        :param mask: whether to mask it, with a new random key; clients have to.
+        """
+        return self._frame(self.opcode, True, mask)
+
+    def fragment(self, first: bool = False, last: bool = False, mask: bool = False) -> bytes:
+        """Return the message as one frame of a longer message (section 5.4).
+
+        :param first: it is the first frame and carries the opcode.
+        :param last: it is the last frame and sets FIN.
+        """
+        return self._frame(self.opcode if first else CONTINUATION, last, mask)
+
+    def _frame(self, opcode: int, fin: bool, mask: bool) -> bytes:
+        return build_frame(opcode, self.data, fin, 0, os.urandom(_KEY_SIZE) if mask else None)
+
+    def __len__(self) -> int:
+        return len(str(self)) if self.is_text else len(self.data)
+
+    def __str__(self) -> str:
+        if self.encoding is None:
+            return f"<{type(self).__name__} of {len(self.data)} bytes>"
+        return self.data.decode(self.encoding)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {len(self.data)} bytes>"
+
+
+class TextMessage(Message):
+    """A text message; ``len()`` counts characters, ``str()`` decodes."""
+
+    def __init__(self, text: Any = "") -> None:
+        super().__init__(TEXT, text)
+
+
+class BinaryMessage(Message):
+    """A binary message; ``len()`` counts bytes, :attr:`encoding` is ``None``."""
+
+    def __init__(self, data: Any = b"") -> None:
+        super().__init__(BINARY, data, None)
+
+
+class CloseControlMessage(Message):
+    """A close frame's content.
+
+    :param code: the close code.
+    :param reason: text or UTF-8 bytes; kept as bytes in :attr:`reason`.
+    :raises ValueError: a code that may not be sent.
+    """
+
+    def __init__(self, code: int = NORMAL_CLOSURE, reason: str | bytes = "") -> None:
+        super().__init__(CLOSE, build_close_payload(code, reason))
+        self.code = code
+        self.reason: bytes = self.data[2:]
+
+    def __str__(self) -> str:
+        return self.reason.decode("utf-8", "replace")
+
+
+class PingControlMessage(Message):
+    """A ping with up to 125 bytes of payload."""
+
+    def __init__(self, data: Any = None) -> None:
+        super().__init__(PING, b"" if data is None else data)
+
+
+class PongControlMessage(Message):
+    """A pong with up to 125 bytes of payload."""
+
+    def __init__(self, data: Any = None) -> None:
+        super().__init__(PONG, b"" if data is None else data)

@@ -1,0 +1,96 @@
+"""Negotiating extensions (RFC 6455 section 9.1): who offers, who accepts what.
+
+The machinery only. An extension joins by being an :class:`ExtensionFactory`; a
+name without an implementation is never promised to a peer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol, runtime_checkable
+
+from ws4py._wire.extension import MessageExtension
+from ws4py.exc import HandshakeError
+from ws4py.protocol.headers import Parameters, build_extension
+
+__all__ = ["ExtensionFactory", "Negotiated", "accept_offer", "check_answer", "factories"]
+
+
+@runtime_checkable
+class ExtensionFactory(Protocol):
+    """An extension as a server is set up with it, or a client offers it."""
+
+    #: The registered name, for example ``permessage-deflate``.
+    name: str
+
+    def offer(self) -> Parameters:
+        """The parameters that a client sends."""
+        ...
+
+    def accept(self, offered: Parameters) -> tuple[Parameters, MessageExtension] | None:
+        """Server: the answer to an offer and the extension, or ``None`` to decline."""
+        ...
+
+    def confirm(self, answered: Parameters) -> MessageExtension:
+        """Client: the extension as the server answered it.
+
+        :raises HandshakeError: the answer does not fit the offer.
+        """
+        ...
+
+
+class Negotiated:
+    """What both ends agreed on.
+
+    :param header: the element of ``Sec-WebSocket-Extensions``; empty for nothing.
+    """
+
+    def __init__(self, header: str = "", extension: MessageExtension | None = None) -> None:
+        self.header = header
+        self.extension = extension
+
+
+def factories(extensions: Iterable[object] | None) -> list[ExtensionFactory]:
+    """Those of the configured extensions that are implemented.
+
+    Programs of the 0.6 days list names; a name without an implementation is left
+    out, so that a peer is not told of something that does not happen.
+    """
+    return [item for item in extensions or () if isinstance(item, ExtensionFactory)]
+
+
+def accept_offer(
+    offers: list[tuple[str, Parameters]], available: list[ExtensionFactory]
+) -> Negotiated:
+    """Server: take the first offer, in the client's order of preference, that fits.
+
+    One extension at the most: every registered one uses RSV1 for itself.
+    """
+    by_name = {factory.name: factory for factory in available}
+    for name, parameters in offers:
+        factory = by_name.get(name)
+        accepted = factory.accept(parameters) if factory else None
+        if accepted is not None:
+            answer, extension = accepted
+            return Negotiated(build_extension(name, answer), extension)
+    return Negotiated()
+
+
+def check_answer(
+    answers: list[tuple[str, Parameters]], offered: list[ExtensionFactory]
+) -> Negotiated:
+    """Client: check what the server chose.
+
+    :raises HandshakeError: section 4.1: "if [the field] indicates the use of an
+        extension that was not present in the client's handshake, the client MUST
+        _Fail the WebSocket Connection_."
+    """
+    if not answers:
+        return Negotiated()
+    if len(answers) > 1:
+        raise HandshakeError("server answered more than one extension")
+    name, parameters = answers[0]
+    for factory in offered:
+        if factory.name == name:
+            return Negotiated(build_extension(name, parameters), factory.confirm(parameters))
+    raise HandshakeError(f"server answered an extension that was not offered: {name[:40]!r}")

@@ -1,0 +1,1 @@
+"""One module for each server; none of them knows another."""

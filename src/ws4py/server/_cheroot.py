@@ -1,0 +1,37 @@
+"""The connection of the request at hand, under cheroot, and taking it away from there.
+
+Only public attributes are used: ``WorkerThread.conn`` and the connection's
+``socket``, ``rfile`` and ``wfile``.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from cheroot.makefile import MakeFile
+
+from ws4py.server._takeover import dead_socket, take_buffered
+
+__all__ = ["current_connection", "swap"]
+
+
+def current_connection() -> Any:
+    """The HTTP connection that the calling worker thread serves, or ``None``."""
+    return getattr(threading.current_thread(), "conn", None)
+
+
+def swap(connection: Any) -> tuple[Any, bytes]:
+    """Take the socket out of a connection and leave a dead one in its place.
+
+    Works with plain sockets and both TLS adapters, and whatever cheroot decides
+    to do next: keep the connection alive, expire it, close it.
+
+    :returns: the socket, and the bytes that were received behind the request.
+    """
+    sock, initial = connection.socket, take_buffered(connection.rfile)
+    dead = dead_socket()
+    connection.socket = dead
+    connection.rfile = MakeFile(dead, "rb", connection.rbufsize)
+    connection.wfile = MakeFile(dead, "wb", connection.wbufsize)
+    return sock, initial

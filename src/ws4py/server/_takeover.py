@@ -1,0 +1,53 @@
+"""Taking a socket from an HTTP server after its 101, without the server noticing.
+
+The pieces that several servers need. What a server keeps afterwards is a dead
+socket, so whatever it still does to "its" connection happens to nobody.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+from ws4py._transport import transport_for
+
+__all__ = ["dead_socket", "discard", "take_buffered"]
+
+_DISCARD_SIZE = 64 * 1024
+_DISCARD_READS = 16
+
+
+def dead_socket() -> socket.socket:
+    """A valid socket that reads as ended and can be shut down and closed."""
+    kept, dropped = socket.socketpair()
+    dropped.close()
+    return kept
+
+
+def take_buffered(reader: Any) -> bytes:
+    """Return what a server's buffered reader holds behind the request.
+
+    The first frame often comes in the same segment as the handshake. The socket
+    itself is not read.
+    """
+    # ``peek`` hands out a buffer that is not empty as it is; an empty one it would
+    # fill from the socket.
+    return bytes(reader.peek(1)) if reader.has_data() else b""
+
+
+def discard(sock: Any) -> None:
+    """End a connection whose upgrade was refused: no byte of it means anything now.
+
+    Never waits. What has arrived already is read away, because closing with
+    unread input would reset the connection under the response.
+    """
+    transport = transport_for(sock)
+    transport.half_close()
+    try:
+        for _ in range(_DISCARD_READS):
+            if not transport.recv(_DISCARD_SIZE):
+                break
+    except OSError:
+        # Reset by the peer, which is an end as well.
+        pass
+    transport.close()

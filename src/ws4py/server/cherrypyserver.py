@@ -1,0 +1,287 @@
+"""WebSocket for CherryPy: a tool that upgrades requests, a plugin that serves them.
+
+::
+
+    import cherrypy
+    from ws4py.server.cherrypyserver import WebSocketPlugin, WebSocketTool
+    from ws4py.websocket import EchoWebSocket
+
+    WebSocketPlugin(cherrypy.engine).subscribe()
+    cherrypy.tools.websocket = WebSocketTool()
+
+    class Root:
+        @cherrypy.expose
+        def ws(self):
+            cherrypy.log(f"handler: {cherrypy.request.ws_handler!r}")
+
+    cherrypy.quickstart(Root(), "/", {"/ws": {
+        "tools.websocket.on": True,
+        "tools.websocket.handler_cls": EchoWebSocket,
+    }})
+
+The tool judges the request and makes the handler before the page handler runs,
+so the page handler can look at ``cherrypy.request.ws_handler`` or refuse. The
+socket is taken over only when the response that went out was the 101; whatever
+else goes out ends the connection. CherryPy's worker thread is free then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import cherrypy
+from cherrypy.process import plugins
+
+from ws4py import WS_VERSION
+from ws4py._log import logger
+from ws4py.exc import HandshakeError
+from ws4py.manager import WebSocketManager
+from ws4py.protocol.handshake import Acceptance, Request, accept_request
+from ws4py.protocol.headers import Headers
+from ws4py.server._cheroot import current_connection, swap
+from ws4py.server._takeover import discard
+from ws4py.websocket import WebSocket
+
+__all__ = ["CherryPyHandshakeError", "WebSocketPlugin", "WebSocketTool"]
+
+_FORBIDDEN = 403
+_UPGRADE_HEADERS = (
+    "Upgrade",
+    "Connection",
+    "Sec-WebSocket-Accept",
+    "Sec-WebSocket-Protocol",
+    "Sec-WebSocket-Extensions",
+)
+# CherryPy writes "Sec-Websocket-…".
+_SPELLING = {
+    name.lower().encode(): name.encode()
+    for name in (*_UPGRADE_HEADERS, "Sec-WebSocket-Version")
+    if name.startswith("Sec-")
+}
+
+
+class CherryPyHandshakeError(HandshakeError, cherrypy.HTTPError):
+    """A refused handshake, as an HTTP error that CherryPy answers by itself."""
+
+    def __init__(self, error: HandshakeError) -> None:
+        HandshakeError.__init__(self, error.msg, error.status, error.headers)
+        cherrypy.HTTPError.__init__(self, error.status, error.msg)
+
+    def set_response(self) -> None:
+        """Put status, message and header fields into CherryPy's response."""
+        super().set_response()
+        for name, value in self.headers:
+            cherrypy.serving.response.headers[name] = value
+
+    def get_error_page(self, *arguments: Any, **keywords: Any) -> Any:
+        """The error page; the traceback of a refusal is of interest to nobody."""
+        return super().get_error_page(*arguments, **{**keywords, "traceback": ""})
+
+
+class WebSocketTool(cherrypy.Tool):
+    """Upgrades the requests of a path.
+
+    Every argument of :meth:`upgrade` is a configuration entry, for example
+    ``tools.websocket.handler_cls``.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("before_request_body", self.upgrade)
+
+    def _setup(self) -> None:
+        conf = self._merged_args()
+        hooks = cherrypy.serving.request.hooks
+        priority = conf.pop("priority", getattr(self.callable, "priority", self._priority))
+        hooks.attach(self._point, self.callable, priority=priority, **conf)
+        # Behind etags (75) and gzip (80), which may still change the response.
+        hooks.attach("before_finalize", self.complete, failsafe=True, priority=95)
+        # The only hook point that is run when a page handler fails with a 500.
+        hooks.attach("before_error_response", self.abandon, failsafe=True)
+        hooks.attach("on_end_resource", self.cleanup_headers, failsafe=True, priority=70)
+        hooks.attach("on_end_request", self.start_handler, failsafe=True, priority=70)
+
+    def upgrade(
+        self,
+        protocols: Sequence[str] | None = None,
+        extensions: Iterable[object] | None = None,
+        version: Iterable[int] = WS_VERSION,
+        handler_cls: Callable[..., Any] = WebSocket,
+        heartbeat_freq: float | None = None,
+        origins: Iterable[str] | str | None = None,
+    ) -> None:
+        """Judge the request, prepare the 101, and make the handler.
+
+        :param protocols: the sub-protocols of this path, most wanted first. One
+            that the client offers as well is chosen; a client that offers only
+            others is refused.
+        :param extensions: the extensions of this path.
+        :param version: the protocol versions that are accepted.
+        :param handler_cls: a class, or any callable, that takes the socket, the
+            chosen protocols, extensions, the environ, and ``heartbeat_freq``.
+        :param heartbeat_freq: seconds between pings, ``None`` or 0 for none.
+        :param origins: which pages may connect: ``None`` for those of this host,
+            a list such as ``["https://example.org"]``, or ``"*"`` for all.
+        :raises CherryPyHandshakeError: the request is no acceptable handshake.
+        """
+        request, response = cherrypy.serving.request, cherrypy.serving.response
+        # The body of a request that is going to be refused is of no interest.
+        request.process_request_body = False
+        connection = current_connection()
+        if connection is None:
+            raise cherrypy.HTTPError(501, "only CherryPy's own HTTP server can hand over a socket")
+        accepted = _judge(request, protocols, extensions, version, origins)
+        response.status = "101 Switching Protocols"
+        for name, value in accepted.headers:
+            response.headers[name] = value
+        request.ws_written = connection.wfile.bytes_written
+        request.ws_handler = handler_cls(
+            connection.socket,
+            accepted.protocols,
+            accepted.extensions,
+            request.wsgi_environ.copy(),
+            heartbeat_freq=heartbeat_freq,
+        )
+
+    def complete(self) -> None:
+        """Finish the response's headers: a clean 101, or none at all."""
+        response = cherrypy.serving.response
+        if not str(response.status).startswith("101"):
+            self.abandon()
+            return
+        # A page handler's return value must not follow the 101 as raw bytes.
+        for name in ("Content-Type", "Content-Length"):
+            response.headers.pop(name, None)
+        response.stream = False
+        response.body = []
+
+    def abandon(self) -> None:
+        """Something else than the 101 is the answer: forget the handler.
+
+        The connection ends with that answer, so that no byte which the client
+        takes for a frame is ever taken for anything (a proxy may think that the
+        upgrade has happened).
+        """
+        request, headers = cherrypy.serving.request, cherrypy.serving.response.headers
+        if request.__dict__.pop("ws_handler", None) is not None:
+            for name in _UPGRADE_HEADERS:
+                headers.pop(name, None)
+            request.ws_refused = True
+        elif "Upgrade" in request.headers:
+            request.ws_refused = True
+        if getattr(request, "ws_refused", False):
+            headers["Connection"] = "close"
+
+    def cleanup_headers(self) -> None:
+        """Spell the header names as the RFC does; some clients insist."""
+        response = cherrypy.serving.response
+        if response.header_list:
+            response.header_list = [
+                (_SPELLING.get(name.lower(), name), value) for name, value in response.header_list
+            ]
+
+    def start_handler(self) -> None:
+        """The response has been sent: take the socket over, or end the connection."""
+        request = cherrypy.serving.request
+        handler = request.__dict__.pop("ws_handler", None)
+        status = cherrypy.serving.response.output_status
+        if not status:
+            # InternalRedirect: nothing has been sent, another request goes on.
+            return
+        connection = current_connection()
+        if handler is None or not status.startswith(b"101"):
+            if getattr(request, "ws_refused", False) and connection is not None:
+                discard(swap(connection)[0])
+            return
+        if connection.wfile.bytes_written == request.ws_written:
+            # The 101 could not be written, so cheroot is about to close.
+            return
+        sock, initial = swap(connection)
+        if initial:
+            handler.buf = initial
+        peer = (request.remote.ip, request.remote.port)
+        if not cherrypy.engine.publish("handle-websocket", handler, peer):
+            logger.error(
+                "Nobody serves websockets: WebSocketPlugin(cherrypy.engine).subscribe() is missing"
+            )
+            discard(sock)
+
+
+def _judge(request: Any, *policy: Any) -> Acceptance:
+    """Judge CherryPy's request; ``policy`` is that of :func:`accept_request`."""
+    headers = Headers(request.header_list)
+    try:
+        return accept_request(
+            Request(request.method, request.protocol, headers, request.base), *policy
+        )
+    except HandshakeError as error:
+        log = logger.warning if error.status == _FORBIDDEN else logger.info
+        log("Refused a handshake for %s: %s", request.path_info, error)
+        request.ws_refused = True
+        raise CherryPyHandshakeError(error) from None
+
+
+class WebSocketPlugin(plugins.SimplePlugin):
+    """Serves websockets while the engine runs.
+
+    The bus channel ``handle-websocket`` gives it a new one, ``websocket-broadcast``
+    sends to all. Stopping has two phases: before the HTTP server stops, every
+    websocket is closed with 1001 and newcomers are turned away; after it, the
+    manager's thread ends.
+
+    :param bus: normally ``cherrypy.engine``.
+    """
+
+    def __init__(self, bus: Any) -> None:
+        super().__init__(bus)
+        #: A :class:`~ws4py.manager.WebSocketManager`; may be replaced before the start.
+        self.manager = WebSocketManager()
+
+    def start(self) -> None:
+        """Start serving; called by the bus."""
+        self.bus.log("Starting WebSocket processing")
+        self.bus.subscribe("stop", self.refuse)
+        self.bus.subscribe("stop", self.cleanup)
+        self.bus.subscribe("handle-websocket", self.handle)
+        self.bus.subscribe("websocket-broadcast", self.broadcast)
+        self.manager.start()
+
+    # Behind Daemonizer (65): a thread does not survive its fork. Before the HTTP
+    # server (75).
+    start.priority = 66  # type: ignore[attr-defined]  # how CherryPy reads a priority
+
+    def stop(self) -> None:
+        """Stop listening to the bus; called by the bus."""
+        self.bus.log("Terminating WebSocket processing")
+        self.bus.unsubscribe("stop", self.refuse)
+        self.bus.unsubscribe("stop", self.cleanup)
+        self.bus.unsubscribe("handle-websocket", self.handle)
+        self.bus.unsubscribe("websocket-broadcast", self.broadcast)
+
+    # Behind the HTTP server (25): upgrades still under way are handed over until then.
+    stop.priority = 75  # type: ignore[attr-defined]
+
+    def handle(self, ws_handler: Any, peer_addr: Any) -> None:
+        """Serve a websocket whose handshake is complete.
+
+        :param peer_addr: the client's ``(ip, port)``, for those who keep a registry.
+        """
+        self.manager.add(ws_handler)
+
+    def refuse(self) -> None:
+        """First phase of stopping: 1001 to everybody, newcomers included."""
+        self.manager.refuse()
+
+    # Before the HTTP server (25), which may wait long for its requests.
+    refuse.priority = 20  # type: ignore[attr-defined]
+
+    def cleanup(self) -> None:
+        """Second phase of stopping: end the manager's thread within a bounded time."""
+        self.manager.stop()
+        self.manager.join()
+
+    cleanup.priority = 74  # type: ignore[attr-defined]
+
+    def broadcast(self, message: Any, binary: bool = False) -> None:
+        """Send a message to every websocket."""
+        self.manager.broadcast(message, binary)

@@ -1,0 +1,32 @@
+#!/bin/sh
+# Runs the test suite under every CPython that ws4py supports and that is found here, each in its own
+# environment below .venvs/. All are tried, also after a failure; the last line counts them.
+#
+#   EXCEPT=3.11 tools/run_pythons.sh    leaves 3.11 out (CI has just run the suite with it)
+set -eu
+
+cd "$(dirname "$0")/.."
+minors="3.10 3.11 3.12 3.13"
+passed="" failed="" absent=""
+
+for minor in $minors; do
+    if [ "$minor" = "${EXCEPT:-}" ]; then
+        echo "== CPython $minor: left out, as asked"
+        continue
+    fi
+    if ! base=$(tools/find_python.sh "$minor"); then
+        echo "== CPython $minor: not found, skipped"
+        absent="$absent $minor"
+        continue
+    fi
+    echo "== CPython $minor: $base"
+    if tools/setup_env.sh test ".venvs/$minor" "$base" &&
+       ".venvs/$minor/bin/python" -m pytest -q </dev/null; then
+        passed="$passed $minor"
+    else
+        failed="$failed $minor"
+    fi
+done
+
+echo "passed:${passed:- none} | failed:${failed:- none} | not found:${absent:- none}"
+[ -z "$failed" ]
