@@ -12,7 +12,16 @@ from typing import Any
 
 from ws4py._wire.closing import build_close_payload
 from ws4py._wire.codec import build_frame
-from ws4py._wire.codes import BINARY, CLOSE, CONTINUATION, NORMAL_CLOSURE, PING, PONG, TEXT
+from ws4py._wire.codes import (
+    BINARY,
+    CLOSE,
+    CONTINUATION,
+    MAX_CONTROL_PAYLOAD,
+    NORMAL_CLOSURE,
+    PING,
+    PONG,
+    TEXT,
+)
 
 __all__ = [
     "BinaryMessage",
@@ -80,6 +89,7 @@ class Message:
         """Return the message as one frame.
 
         :param mask: whether to mask it, with a new random key; clients have to.
+        :raises ValueError: a control message above 125 bytes.
         """
         return self._frame(self.opcode, True, mask)
 
@@ -92,10 +102,14 @@ class Message:
         return self._frame(self.opcode if first else CONTINUATION, last, mask)
 
     def _frame(self, opcode: int, fin: bool, mask: bool) -> bytes:
+        if self.opcode >= CLOSE and len(self.data) > MAX_CONTROL_PAYLOAD:
+            raise ValueError("a control frame holds at most 125 bytes (RFC 6455 section 5.5)")
         return build_frame(opcode, self.data, fin, 0, os.urandom(_KEY_SIZE) if mask else None)
 
     def __len__(self) -> int:
-        return len(str(self)) if self.is_text else len(self.data)
+        if self.is_text and self.encoding is not None:
+            return len(self.data.decode(self.encoding))
+        return len(self.data)
 
     def __str__(self) -> str:
         if self.encoding is None:

@@ -99,9 +99,13 @@ class RawClient:
         family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
         self.sock = socket.socket(family)
         self.sock.settimeout(DEADLINE)
-        self.sock.connect(address)
-        if tls is not None:
-            self.sock = tls.wrap_socket(self.sock, server_hostname="localhost")
+        try:
+            self.sock.connect(address)
+            if tls is not None:
+                self.sock = tls.wrap_socket(self.sock, server_hostname="localhost")
+        except OSError:
+            self.sock.close()
+            raise
         self.buffer = b""
 
     def __enter__(self):

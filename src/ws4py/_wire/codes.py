@@ -9,12 +9,14 @@ from typing import Final
 
 __all__ = [
     "ABNORMAL_CLOSURE",
+    "BAD_GATEWAY",
     "BINARY",
     "CLOSE",
     "CONTINUATION",
     "GOING_AWAY",
     "INTERNAL_ERROR",
     "INVALID_PAYLOAD",
+    "MANDATORY_EXTENSION",
     "MAX_CONTROL_PAYLOAD",
     "MESSAGE_TOO_BIG",
     "NORMAL_CLOSURE",
@@ -26,7 +28,10 @@ __all__ = [
     "RSV1",
     "RSV2",
     "RSV3",
+    "SERVICE_RESTART",
     "TEXT",
+    "TRY_AGAIN_LATER",
+    "UNSUPPORTED_DATA",
     "WS_KEY",
     "WS_VERSION",
     "may_travel",
@@ -36,7 +41,7 @@ __all__ = [
 WS_KEY: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 #: The versions of the protocol that a server accepts: 13 is RFC 6455, 8 the last
-#: draft before it, which differs in nothing that is left today.
+#: draft before it, whose frames are the same.
 WS_VERSION: Final = (8, 13)
 
 # Section 5.2, "Opcode". 0x3-0x7 and 0xB-0xF are reserved.

@@ -129,7 +129,7 @@ class Connection:
             try:
                 parse_close_payload(events[-1][1])
             except ProtocolException as violation:
-                self._reader.violation = violation
+                self._reader.refuse(violation)
                 events[-1] = (FAILED, b"")
         return events
 
@@ -156,7 +156,7 @@ class Connection:
             return b""
         # Section 5.5.1: "When sending a Close frame in response, the endpoint
         # typically echos the status code it received."
-        return self._close_frame(Close(close.code, ""))
+        return self._close_frame(build_close_payload(close.code))
 
     def _respond_to_violation(self) -> bytes:
         violation = self._reader.violation
@@ -166,7 +166,7 @@ class Connection:
         self._do(Act.FAIL)
         if self.state is CLOSED:
             return b""
-        return self._close_frame(Close(violation.code, violation.reason))
+        return self._close_frame(build_close_payload(violation.code, violation.reason))
 
     # -- Sending -----------------------------------------------------------------
 
@@ -237,20 +237,21 @@ class Connection:
         :raises ValueError: a code that may not be sent.
         """
         payload = build_close_payload(code, reason)
-        if self.state is not OPEN:
-            return b""
-        return self._close_frame(parse_close_payload(payload))
+        return self._close_frame(payload) if self.state is OPEN else b""
 
     def fail(self, code: int = INTERNAL_ERROR, reason: str = "") -> bytes:
         """Give the connection up for a reason of our own; return the close frame.
 
         Nothing is read afterwards and the peer's answer is not waited for.
+
+        :raises ValueError: a code that may not be sent.
         """
+        payload = build_close_payload(code, reason)
         self._reader.done = True
-        if self.state is not OPEN:
+        if self.state is CLOSED:
             return b""
         self._do(Act.FAIL)
-        return self._close_frame(Close(code, reason))
+        return b"" if self.state is CLOSED else self._close_frame(payload)
 
     def lose(self) -> None:
         """Note that the TCP connection is gone or given up."""
@@ -278,9 +279,9 @@ class Connection:
             raise ValueError("a control frame holds at most 125 bytes (RFC 6455 section 5.5)")
         return self._frame(opcode, payload)
 
-    def _close_frame(self, close: Close) -> bytes:
-        payload = build_close_payload(close.code, close.reason)
-        self.close_sent = close
+    def _close_frame(self, payload: bytes) -> bytes:
+        self.close_sent = parse_close_payload(payload)
+        # A fragmented message will not be completed, so what waits for it cannot leave.
         self._waiting = []
         self._do(Act.SEND_CLOSE)
         return self._frame(CLOSE, payload)

@@ -22,6 +22,7 @@ from ws4py.protocol.extensions import ExtensionFactory, accept_offer, check_answ
 from ws4py.protocol.headers import (
     Headers,
     build_extension,
+    is_host,
     is_token,
     parse_extensions,
     parse_tokens,
@@ -99,7 +100,7 @@ def accept_request(
     headers = request.headers
     version = _check_version(headers, versions)
     key = _check_key(headers)
-    check_origin(headers.single("Origin"), request.origin, origins)
+    check_origin(_origin(headers), request.origin, origins)
     chosen = _choose_protocol(headers, protocols)
     agreed = accept_offer(
         parse_extensions(headers.joined("Sec-WebSocket-Extensions")), factories(extensions)
@@ -122,6 +123,9 @@ def _check_http(request: Request) -> None:
         raise HandshakeError("method is not GET", 405, [("Allow", "GET")])
     if request.http_version < _HTTP_1_1:
         raise HandshakeError("HTTP version must be at least 1.1")
+    if not is_host(headers.single("Host") or ""):
+        # Section 4.2.1: "A |Host| header field containing the server's authority."
+        raise HandshakeError("no Host header, or a malformed one")
     if "Content-Length" in headers or "Transfer-Encoding" in headers:
         # A proxy and we could disagree where a body ends and frames begin.
         raise HandshakeError("an upgrade request must not have a body")
@@ -149,6 +153,12 @@ def _check_version(headers: Headers, versions: Iterable[int]) -> int:
     return known[given[0]]
 
 
+def _origin(headers: Headers) -> str | None:
+    """The page's origin; the browsers of version 8 had another name for the field."""
+    given = headers.single("Origin")
+    return headers.single("Sec-WebSocket-Origin") if given is None else given
+
+
 def _check_key(headers: Headers) -> str:
     key = headers.single("Sec-WebSocket-Key")
     if key is None:
@@ -169,17 +179,25 @@ def _choose_protocol(headers: Headers, protocols: Sequence[str] | None) -> list[
     Section 4.2.2: the server answers "either a single value or null". A server
     that has a list and a client that has another cannot talk, so that is refused.
     """
-    if not protocols:
+    served = _names(protocols)
+    if not served:
         return []
     offered = parse_tokens(headers.joined("Sec-WebSocket-Protocol"))
     if not offered:
         return []
-    for name in protocols:
+    for name in served:
         if name in offered:
             return [name]
     raise HandshakeError(
-        "none of the offered sub-protocols is served; this server has: " + ", ".join(protocols)
+        "none of the offered sub-protocols is served; this server has: " + ", ".join(served)
     )
+
+
+def _names(protocols: Sequence[str] | None) -> list[str]:
+    """Sub-protocols as a list; a text is one of them and not its letters."""
+    if not protocols:
+        return []
+    return [protocols] if isinstance(protocols, str) else list(protocols)
 
 
 # -- Client ------------------------------------------------------------------------
@@ -196,7 +214,7 @@ class ClientHandshake:
     def __init__(
         self, protocols: Sequence[str] | None = None, extensions: Iterable[object] | None = None
     ) -> None:
-        self.protocols = list(protocols or ())
+        self.protocols = _names(protocols)
         for name in self.protocols:
             if not is_token(name):
                 raise ValueError(f"not a sub-protocol name: {name!r}")

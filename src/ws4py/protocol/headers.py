@@ -6,7 +6,8 @@ nested repeats. It knows the grammar, not what a field means.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable
 
 from ws4py.exc import HandshakeError
 
@@ -14,6 +15,7 @@ __all__ = [
     "Headers",
     "Parameters",
     "build_extension",
+    "is_host",
     "is_token",
     "parse_extensions",
     "parse_tokens",
@@ -22,11 +24,15 @@ __all__ = [
 #: Parameters of an extension, in order: ``(name, value)``, value ``None`` without "=".
 Parameters = list[tuple[str, str | None]]
 
+_LETTERS_DIGITS = frozenset("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 # RFC 7230 section 3.2.6, "tchar".
-_TOKEN_CHARS = frozenset(
-    "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-)
+_TOKEN_CHARS = _LETTERS_DIGITS | frozenset("!#$%&'*+-.^_`|~")
+# RFC 3986 section 3.2.2, without the comma: that is how servers join a repeated field.
+_HOST_CHARS = _LETTERS_DIGITS | frozenset("-._~%!$&'()*+;=:[]")
 _BLANKS = " \t"
+
+# RFC 7230 section 3.2.6, "quoted-pair".
+_QUOTED_PAIR = re.compile(r"\\(.)", re.DOTALL)
 
 
 class Headers:
@@ -67,6 +73,11 @@ def is_token(text: str) -> bool:
     return bool(text) and _TOKEN_CHARS.issuperset(text)
 
 
+def is_host(text: str) -> bool:
+    """Whether ``text`` has only what a host and port may have (RFC 7230 section 5.4)."""
+    return bool(text) and _HOST_CHARS.issuperset(text)
+
+
 def parse_tokens(value: str) -> list[str]:
     """Split a comma-separated list of tokens; empty elements are allowed and dropped.
 
@@ -89,7 +100,10 @@ def parse_extensions(value: str) -> list[tuple[str, Parameters]]:
     :returns: each element as its name and its parameters, in order.
     :raises HandshakeError: the value does not follow the grammar.
     """
-    return [_parse_extension(element) for element in _split(value, ",")]
+    # Nothing can hide in a quoted string: what is in it has to be a token, so a comma
+    # or semicolon there is an error however the list is split.
+    elements = [element.strip(_BLANKS) for element in value.split(",")]
+    return [_parse_extension(element) for element in elements if element]
 
 
 def build_extension(name: str, parameters: Parameters) -> str:
@@ -100,7 +114,7 @@ def build_extension(name: str, parameters: Parameters) -> str:
 
 
 def _parse_extension(element: str) -> tuple[str, Parameters]:
-    name, *rest = _split(element, ";", keep_empty=True)
+    name, *rest = (part.strip(_BLANKS) for part in element.split(";"))
     if not is_token(name):
         raise HandshakeError(f"not an extension name: {name[:40]!r}")
     parameters: Parameters = []
@@ -117,30 +131,8 @@ def _unquote(given: str) -> str:
     """Take the quotes off a quoted string; "the value after quoted-string
     unescaping MUST conform to the 'token' ABNF" (RFC 6455 section 9.1).
     """
-    if len(given) > 1 and given[0] == given[-1] == '"':
-        given = given[1:-1].replace("\\", "")
+    if given.startswith('"') and given.endswith('"'):
+        given = _QUOTED_PAIR.sub(r"\1", given[1:-1])
     if not is_token(given):
         raise HandshakeError(f"not an extension parameter's value: {given[:40]!r}")
     return given
-
-
-def _split(value: str, separator: str, keep_empty: bool = False) -> Iterator[str]:
-    """Split at a separator that does not stand in a quoted string."""
-    start, quoted, escaped = 0, False, False
-    for position, char in enumerate(value):
-        if escaped:
-            escaped = False
-        elif quoted and char == "\\":
-            escaped = True
-        elif char == '"':
-            quoted = not quoted
-        elif char == separator and not quoted:
-            part = value[start:position].strip(_BLANKS)
-            start = position + 1
-            if part or keep_empty:
-                yield part
-    if quoted:
-        raise HandshakeError("quoted string without its end in a header")
-    part = value[start:].strip(_BLANKS)
-    if part or keep_empty:
-        yield part

@@ -71,6 +71,8 @@ class HeadReader:
         if any(len(line) > _MAX_LINE for line in lines):
             raise HandshakeError("HTTP header line above 8 KiB", _TOO_LARGE)
         self.start_line, *field_lines = lines
+        if not _FORBIDDEN.isdisjoint(self.start_line):
+            raise HandshakeError(f"malformed HTTP start line: {self.start_line[:60]!r}")
         if len(field_lines) > _MAX_FIELDS:
             raise HandshakeError("more than 128 HTTP header fields", _TOO_LARGE)
         self.headers = Headers(_parse_field(line) for line in field_lines)

@@ -32,8 +32,10 @@ def check_origin(origin: str | None, own: str | None, allowed: Iterable[str] | s
     """
     if origin is None or allowed == "*":
         return
-    listed = [allowed] if isinstance(allowed, str) else allowed
-    candidates = [own] if listed is None else listed
+    if allowed is None:
+        candidates = [own]
+    else:
+        candidates = [allowed] if isinstance(allowed, str) else list(allowed)
     if "*" in candidates:
         return
     wanted = _parse(origin)
@@ -45,6 +47,9 @@ def check_origin(origin: str | None, own: str | None, allowed: Iterable[str] | s
 
 def _parse(origin: str) -> _Parsed | None:
     """An origin as scheme, host and port, or ``None`` for what is no origin."""
+    if not origin.isprintable():
+        # urlsplit() would take tabs and line breaks out, wherever they stand.
+        return None
     try:
         parts = urlsplit(origin.strip().lower())
         port = parts.port
@@ -54,4 +59,4 @@ def _parse(origin: str) -> _Parsed | None:
         return None
     if parts.path or parts.query or parts.fragment:
         return None
-    return parts.scheme, parts.hostname, port or _DEFAULT_PORTS.get(parts.scheme)
+    return parts.scheme, parts.hostname, _DEFAULT_PORTS.get(parts.scheme) if port is None else port

@@ -1,0 +1,90 @@
+import pytest
+
+from tests.support.toy import NAME, Toy, ToyFactory
+from ws4py.exc import HandshakeError
+from ws4py.protocol.extensions import ExtensionFactory, accept_offer, check_answer, factories
+from ws4py.protocol.headers import parse_extensions
+
+
+class Other(ToyFactory):
+    name = "x-other"
+
+
+class TestConfigured:
+    def test_names_without_an_implementation_are_left_out(self):
+        """Programs of 0.6 listed names, behind which there never was anything."""
+        toy = ToyFactory()
+        assert factories(["permessage-deflate", toy, object(), Toy()]) == [toy]
+
+    @pytest.mark.parametrize("nothing", [None, [], (), "permessage-deflate"])
+    def test_none(self, nothing):
+        assert factories(nothing) == []
+
+    def test_a_factory_is_told_by_its_shape(self):
+        assert isinstance(ToyFactory(), ExtensionFactory)
+        assert not isinstance(NAME, ExtensionFactory)
+
+
+class TestServer:
+    """RFC 6455 section 9.1: which offer is accepted."""
+
+    def accept(self, value, *available):
+        return accept_offer(parse_extensions(value), list(available))
+
+    def test_an_offer_that_fits(self):
+        agreed = self.accept("x-toy; level=1; quick", ToyFactory())
+        assert agreed.header == "x-toy; level=1"
+        assert isinstance(agreed.extension, Toy)
+
+    @pytest.mark.parametrize(
+        "value", ["", "x-unknown", "x-toy", "x-toy; level=2", "X-Toy; level=1", "constructor"]
+    )
+    def test_what_does_not_fit_is_declined(self, value):
+        agreed = self.accept(value, ToyFactory())
+        assert (agreed.header, agreed.extension) == ("", None)
+
+    def test_nothing_is_available(self):
+        assert self.accept("x-toy; level=1").extension is None
+
+    def test_a_client_may_offer_the_same_twice(self):
+        """The second is its second choice."""
+        assert (
+            self.accept("x-toy; level=9, x-toy; level=1", ToyFactory()).header == "x-toy; level=1"
+        )
+
+    def test_the_clients_order_decides_and_one_is_enough(self):
+        both = ToyFactory(), Other()
+        assert self.accept("x-other; level=1, x-toy; level=1", *both).header == "x-other; level=1"
+        assert self.accept("x-toy; level=1, x-other; level=1", *both).header == "x-toy; level=1"
+
+    def test_five_hundred_offers(self):
+        value = ", ".join(["x-toy; level=2"] * 500)
+        assert self.accept(value, ToyFactory()).extension is None
+
+
+class TestClient:
+    """RFC 6455 sections 4.1 and 9.1: what a server may answer."""
+
+    def check(self, value, *offered):
+        return check_answer(parse_extensions(value), list(offered))
+
+    def test_no_answer(self):
+        agreed = self.check("", ToyFactory())
+        assert (agreed.header, agreed.extension) == ("", None)
+
+    def test_what_was_offered(self):
+        agreed = self.check("x-toy; level=1", Other(), ToyFactory())
+        assert agreed.header == "x-toy; level=1"
+        assert isinstance(agreed.extension, Toy)
+
+    def test_what_was_not_offered(self):
+        with pytest.raises(HandshakeError, match="not offered: 'x-toy'"):
+            self.check("x-toy; level=1", Other())
+
+    def test_parameters_that_do_not_fit(self):
+        with pytest.raises(HandshakeError, match="level"):
+            self.check("x-toy; level=2", ToyFactory())
+
+    def test_more_than_one(self):
+        with pytest.raises(HandshakeError, match="more than one"):
+            self.check("x-toy; level=1, x-other; level=1", ToyFactory(), Other())
