@@ -1,16 +1,18 @@
 """Sending a message whose parts a program makes one after the other.
 
-It knows the order of fragments (RFC 6455 section 5.4) and nothing of sockets.
+It knows the order of fragments (RFC 6455 section 5.4), how a part becomes bytes,
+and nothing of sockets.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
 from ws4py._wire.codes import INTERNAL_ERROR
+from ws4py.exc import TextFrameEncodingException
 
-__all__ = ["send_fragments"]
+__all__ = ["encode", "send_fragments"]
 
 
 class Sender(Protocol):
@@ -23,7 +25,23 @@ class Sender(Protocol):
     def _fail(self, code: int, reason: str) -> None: ...
 
 
-def send_fragments(sender: Sender, opcode: int, chunks: Iterator[bytes]) -> None:
+def encode(payload: Any) -> bytes:
+    """Text or anything like bytes, as bytes.
+
+    :raises TextFrameEncodingException: text with a lone surrogate.
+    :raises ValueError: anything else.
+    """
+    if not isinstance(payload, (str, bytes, bytearray, memoryview)):
+        raise ValueError(f"Unsupported type '{type(payload)}' passed to send()")  # noqa: TRY004 - as in 0.6
+    if isinstance(payload, str):
+        try:
+            return payload.encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise TextFrameEncodingException(f"text cannot be UTF-8: {error}") from None
+    return bytes(payload)
+
+
+def send_fragments(sender: Sender, opcode: int, parts: Iterator[Any]) -> None:
     """Send each chunk as a fragment, as soon as it is known whether another follows.
 
     The connection's lock is not held while the program makes a chunk. Whole
@@ -31,6 +49,7 @@ def send_fragments(sender: Sender, opcode: int, chunks: Iterator[bytes]) -> None
     message in fragments, of another thread, becomes a whole one, since "fragments
     of one message MUST NOT be interleaved between the fragments of another message".
     """
+    chunks = map(encode, parts)
     pending, first = next(chunks, b""), True
     try:
         for chunk in chunks:

@@ -8,8 +8,6 @@ from __future__ import annotations
 import threading
 from typing import Any, Protocol
 
-from typing_extensions import Self
-
 from ws4py.exc import ConnectionClosed
 from ws4py.messaging import PongControlMessage
 
@@ -44,7 +42,7 @@ class Heartbeat(threading.Thread):
         self.running = False
         self._stopped = threading.Event()
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> Heartbeat:  # noqa: PYI034 - typing.Self came after 3.10
         if self.frequency:
             self.start()
         return self
@@ -63,7 +61,11 @@ class Heartbeat(threading.Thread):
         while not self._stopped.wait(self.frequency):
             try:
                 self.websocket.send(PongControlMessage("beep"))
-            except (OSError, ConnectionClosed):
+            except ConnectionClosed:
+                # Also in the middle of a closing handshake, which is to be left in peace.
+                break
+            except OSError:
                 self.websocket.server_terminated = True
                 self.websocket.close_connection()
                 break
+        self.running = False

@@ -13,6 +13,9 @@ __all__ = ["Outlet"]
 class Outlet(Protocol):
     """Where bytes leave while somebody else's loop owns the socket."""
 
+    #: Writing has failed; nothing can be sent any more.
+    broken: bool
+
     def write(self, data: bytes) -> None:
         """Queue bytes; called under the connection's lock, never blocks."""
 

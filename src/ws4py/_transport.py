@@ -9,28 +9,38 @@ exception, for those who read in a thread of their own).
 from __future__ import annotations
 
 import contextlib
+import errno
 import select
 import socket
 import ssl
 import struct
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["Blocking", "PlainTransport", "TLSTransport", "is_tls", "linger", "transport_for"]
+__all__ = [
+    "Blocking",
+    "PlainTransport",
+    "PyOpenSSLTransport",
+    "TLSTransport",
+    "address_of",
+    "blocking_for",
+    "interrupt",
+    "is_real",
+    "is_tls",
+    "transport_for",
+]
 
 # (l_onoff, l_linger): closing sends a reset and frees what is unsent at once.
 _LINGER_NOT = struct.pack("ii", 1, 0)
 _DISCARD_SIZE = 64 * 1024
 
+_making = threading.Lock()
+
 
 class PlainTransport:
-    """A plain socket; the base of the others.
-
-    Taking it over makes the socket non-blocking and switches Nagle's algorithm
-    off: a small frame behind another would otherwise wait for the peer's delayed
-    acknowledgement, some 40 ms.
-    """
+    """A plain socket; the base of the others."""
 
     #: Bytes can be held above the kernel, where a poller does not see them.
     buffers = False
@@ -39,10 +49,19 @@ class PlainTransport:
 
     def __init__(self, sock: Any) -> None:
         self.sock = sock
-        sock.setblocking(False)
-        # A socketpair or Unix socket has no such option, a dead socket has none at all.
+        self.take_over()
+
+    def take_over(self) -> None:
+        """Make the socket non-blocking and switch Nagle's algorithm off: a small
+        frame behind another would otherwise wait for the peer's delayed
+        acknowledgement, some 40 ms.
+
+        :raises OSError: the socket is closed.
+        """
+        self.sock.setblocking(False)
+        # A socketpair or Unix socket has no such option.
         with contextlib.suppress(OSError):
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def fileno(self) -> int:
         """The descriptor, -1 once closed."""
@@ -68,6 +87,10 @@ class PlainTransport:
         except BlockingIOError:
             return 0
 
+    def pending(self) -> int:
+        """Bytes that are read from the kernel already."""
+        return 0
+
     def half_close(self) -> None:
         """Tell the peer that nothing more comes; reading goes on."""
         with contextlib.suppress(OSError):
@@ -83,11 +106,6 @@ class PlainTransport:
         with contextlib.suppress(OSError):
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT)
         self.close()
-
-    def interrupt(self) -> None:
-        """Make the other end of the loop see an end, without closing the descriptor."""
-        with contextlib.suppress(OSError):
-            self.sock.shutdown(socket.SHUT_RDWR)
 
 
 class TLSTransport(PlainTransport):
@@ -117,6 +135,12 @@ class TLSTransport(PlainTransport):
                 # The peer left without close_notify: an end like any other, since a
                 # WebSocket says by its close frame whether it is complete.
                 return b""
+            except ssl.SSLError as error:
+                raise ConnectionResetError(f"TLS: {error}") from error
+
+    def pending(self) -> int:
+        with self._lock:
+            return int(self.sock.pending())
 
     def send(self, data: bytes | memoryview) -> int:
         with self._lock:
@@ -124,6 +148,13 @@ class TLSTransport(PlainTransport):
                 return int(self.sock.send(data))
             except (ssl.SSLWantReadError, ssl.SSLWantWriteError, BlockingIOError):
                 return 0
+            except ssl.SSLError as error:
+                raise ConnectionResetError(f"TLS: {error}") from error
+
+    def close(self) -> None:
+        # Not under another thread's call: the number of the descriptor may come again.
+        with self._lock:
+            super().close()
 
     def half_close(self) -> None:
         with self._lock:
@@ -134,11 +165,6 @@ class TLSTransport(PlainTransport):
             # Takes the TLS layer off as well: what still comes is only thrown away.
             with contextlib.suppress(OSError):
                 self.sock.shutdown(socket.SHUT_WR)
-
-    def interrupt(self) -> None:
-        # Below the TLS layer, whose state another thread may be using.
-        with contextlib.suppress(OSError):
-            socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
 
 
 class PyOpenSSLTransport(TLSTransport):
@@ -154,8 +180,14 @@ class PyOpenSSLTransport(TLSTransport):
         self._broken: type[Exception] = SSL.Error
         super().__init__(sock)
 
+    def _check_open(self) -> None:
+        # OpenSSL knows the descriptor's number only, which may be another's by now.
+        if self.fileno() < 0:
+            raise OSError(errno.EBADF, "the socket has been closed")
+
     def recv(self, size: int) -> bytes | None:
         with self._lock:
+            self._check_open()
             self.wants_write = False
             try:
                 return self.sock.recv(size)  # type: ignore[no-any-return]  # sock is Any
@@ -169,6 +201,7 @@ class PyOpenSSLTransport(TLSTransport):
 
     def send(self, data: bytes | memoryview) -> int:
         with self._lock:
+            self._check_open()
             try:
                 return int(self.sock.send(data))
             except self._again:
@@ -177,29 +210,44 @@ class PyOpenSSLTransport(TLSTransport):
                 raise ConnectionResetError(f"TLS: {error}") from error
 
     def half_close(self) -> None:
-        with self._lock:
-            with contextlib.suppress(OSError, self._broken):
+        with self._lock, contextlib.suppress(OSError):
+            self._check_open()
+            with contextlib.suppress(self._broken):
                 self.sock.shutdown()
-            with contextlib.suppress(OSError, self._broken):
-                self.sock.sock_shutdown(socket.SHUT_WR)
+            self.sock.sock_shutdown(socket.SHUT_WR)
 
-    def close(self) -> None:
-        with contextlib.suppress(OSError, self._broken):
-            self.sock.close()
 
-    def interrupt(self) -> None:
-        with contextlib.suppress(OSError, self._broken):
-            self.sock.sock_shutdown(socket.SHUT_RDWR)
+# By its type: a mock that was made after a socket class calls itself an instance of it.
+def _is_a(sock: Any, kind: type) -> bool:
+    return issubclass(type(sock), kind)
 
 
 def _is_pyopenssl(sock: Any) -> bool:
-    kind = type(sock)
-    return kind.__name__ == "Connection" and kind.__module__ == "OpenSSL.SSL"
+    return any(
+        kind.__name__ == "Connection" and kind.__module__ == "OpenSSL.SSL"
+        for kind in type(sock).__mro__
+    )
 
 
 def is_tls(sock: Any) -> bool:
     """Whether ``sock`` is one of the TLS sockets this module knows."""
-    return isinstance(sock, ssl.SSLSocket) or _is_pyopenssl(sock)
+    return _is_a(sock, ssl.SSLSocket) or _is_pyopenssl(sock)
+
+
+def is_real(sock: Any) -> bool:
+    """Whether ``sock`` is a socket, and not something that a program plays with."""
+    return _is_a(sock, socket.socket) or _is_pyopenssl(sock)
+
+
+def address_of(sock: Any, method: str) -> Any:
+    """What ``getsockname`` or ``getpeername`` tells: of IPv6 without flow and scope.
+
+    :raises OSError: the socket is closed, or the peer is gone.
+    """
+    if sock is None:
+        raise OSError(errno.EBADF, "the connection is closed")
+    address = getattr(sock, method)()
+    return tuple(address[:2]) if isinstance(address, tuple) else address
 
 
 def transport_for(sock: Any) -> PlainTransport:
@@ -209,62 +257,170 @@ def transport_for(sock: Any) -> PlainTransport:
     """
     if _is_pyopenssl(sock):
         return PyOpenSSLTransport(sock)
-    if isinstance(sock, ssl.SSLSocket):
+    if _is_a(sock, ssl.SSLSocket):
         return TLSTransport(sock)
     return PlainTransport(sock)
 
 
+def interrupt(sock: Any) -> None:
+    """Make whoever waits for the peer see an end, below any TLS layer; closes nothing."""
+    with contextlib.suppress(OSError):
+        if _is_pyopenssl(sock):
+            sock.sock_shutdown(socket.SHUT_RDWR)
+        elif is_real(sock):
+            socket.socket.shutdown(sock, socket.SHUT_RDWR)
+
+
 class Blocking:
-    """Waiting reads and writes on a transport, for a thread of one's own.
+    """A socket that a thread of the program's own reads, and whose writes may wait.
 
-    TLS must not wait inside a call that another thread needs as well, so the wait
-    is for the descriptor and the call itself never blocks.
-
-    :param timeout: seconds to wait in one call, ``None`` for ever.
+    TLS must not wait inside a call that another thread needs as well: there the
+    wait is for the descriptor and the call itself never blocks. Whatever is no
+    real socket, such as a test's stand-in, is simply called.
     """
 
-    def __init__(self, transport: PlainTransport, timeout: float | None) -> None:
-        self.transport = transport
-        self.timeout = timeout
+    def __init__(self, sock: Any) -> None:
+        self.sock = sock
+        #: Of a TLS socket; its lock keeps TLS in order, so there is one for each socket.
+        self.transport = transport_for(sock) if is_tls(sock) else None
+        #: To be sent first: the rest of what a loop had queued when it let the socket go.
+        self.unsent = b""
+        self._gate = threading.Lock()
+        self._reader: int | None = None
+        self._deadline: threading.Timer | None = None
 
-    def recv(self, size: int) -> bytes:
+    # -- Reading and writing -----------------------------------------------------
+
+    def recv(self, size: int, timeout: float | None) -> bytes:
         """Read at least one byte, or ``b""`` at the end.
 
+        :param timeout: seconds, ``None`` for ever; a plain socket has its own.
         :raises TimeoutError: nothing came in time.
         """
-        while True:
-            data = self.transport.recv(size)
-            if data is not None:
-                return data
-            self._wait(select.POLLOUT if self.transport.wants_write else select.POLLIN)
+        if self.transport is None:
+            return self.sock.recv(size)  # type: ignore[no-any-return]  # sock is Any on purpose
+        return _recv(self._nonblocking(self.transport), size, timeout)
 
-    def sendall(self, data: bytes) -> None:
+    def recv_now(self, size: int) -> bytes | None:
+        """Read what is there, ``None`` when that is nothing, of a non-blocking socket."""
+        if self.transport is not None:
+            return self.transport.recv(size)
+        try:
+            return self.sock.recv(size)  # type: ignore[no-any-return]  # sock is Any on purpose
+        except BlockingIOError:
+            return None
+
+    def recv_pending(self) -> bytes:
+        """Read what the TLS layer has decrypted already and no poller announces."""
+        source: Any = self.sock if self.transport is None else self.transport
+        size = source.pending()
+        return (source.recv(size) or b"") if size else b""
+
+    def sendall(self, data: bytes, timeout: float | None) -> None:
         """Write everything.
 
         :raises TimeoutError: the peer took nothing in time.
         """
+        if self.unsent:
+            data, self.unsent = self.unsent + data, b""
+        if self.transport is None:
+            self.sock.sendall(data)
+            return
+        transport = self._nonblocking(self.transport)
         view = memoryview(data)
         while view:
-            sent = self.transport.send(view)
+            sent = transport.send(view)
             if not sent:
-                self._wait(select.POLLOUT)
+                _wait(transport, select.POLLOUT, timeout)
             view = view[sent:]
 
-    def _wait(self, event: int) -> None:
-        poller = select.poll()
-        poller.register(self.transport.fileno(), event)
-        if not poller.poll(None if self.timeout is None else self.timeout * 1000):
-            raise TimeoutError("timed out")
+    def _nonblocking(self, transport: PlainTransport) -> PlainTransport:
+        # Whatever the program has set: a read that waits inside of TLS would keep
+        # every writer out.
+        if self.sock.gettimeout() != 0:
+            self.sock.setblocking(False)
+        return transport
+
+    # -- The end -----------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[None]:
+        """The calling thread is the one that reads, and that completes the end."""
+        self._reader = threading.get_ident()
+        try:
+            yield
+        finally:
+            with self._gate:
+                self._reader = None
+                deadline, self._deadline = self._deadline, None
+            if deadline is not None:
+                deadline.cancel()
+
+    def is_read_elsewhere(self) -> bool:
+        """Whether another thread is the one that reads."""
+        return self._reader not in (None, threading.get_ident())
+
+    def end_within(self, seconds: float) -> None:
+        """Let nobody wait for the peer any longer than that, while a thread reads."""
+        with self._gate:
+            if self._reader is not None and self._deadline is None and is_real(self.sock):
+                self._deadline = threading.Timer(seconds, interrupt, [self.sock])
+                self._deadline.name, self._deadline.daemon = "WebSocketDeadline", True
+                self._deadline.start()
+
+    def linger(self, seconds: float) -> None:
+        """End our half, then read and discard until the peer ends its own.
+
+        Closing with unread input would make the kernel reset the connection and
+        destroy what is still on its way.
+        """
+        if not is_real(self.sock):
+            return
+        transport = self.transport or transport_for(self.sock)
+        transport.half_close()
+        deadline = time.monotonic() + seconds
+        with contextlib.suppress(OSError):
+            while _recv(transport, _DISCARD_SIZE, seconds) and seconds:
+                seconds = max(0.0, deadline - time.monotonic())
+
+    def close(self) -> None:
+        """Close the socket, also under a thread that waits for it."""
+        if self.transport is not None:
+            self.transport.half_close()
+            interrupt(self.sock)
+            self.transport.close()
+            return
+        with contextlib.suppress(OSError):
+            self.sock.shutdown(socket.SHUT_RDWR)
+        with contextlib.suppress(OSError):
+            self.sock.close()
 
 
-def linger(transport: PlainTransport, timeout: float) -> None:
-    """End our half, then read and discard until the peer ends its own.
+def blocking_for(attributes: dict[str, Any], sock: Any) -> Blocking:
+    """The one :class:`Blocking` of a socket, kept in its owner's ``__dict__``."""
+    key = "_ws4py_blocking"
+    found: Blocking | None = attributes.get(key)
+    if found is None or found.sock is not sock:
+        with _making:
+            found = attributes.get(key)
+            if found is None or found.sock is not sock:
+                found = attributes[key] = Blocking(sock)
+    return found
 
-    :param timeout: seconds that the peer has for it.
-    """
-    transport.half_close()
-    deadline = time.monotonic() + timeout
-    blocking = Blocking(transport, timeout)
-    with contextlib.suppress(OSError):
-        while blocking.recv(_DISCARD_SIZE):
-            blocking.timeout = max(0.0, deadline - time.monotonic())
+
+def _recv(transport: PlainTransport, size: int, timeout: float | None) -> bytes:
+    while True:
+        data = transport.recv(size)
+        if data is not None:
+            return data
+        _wait(transport, select.POLLOUT if transport.wants_write else select.POLLIN, timeout)
+
+
+def _wait(transport: PlainTransport, event: int, timeout: float | None) -> None:
+    fd = transport.fileno()
+    if fd < 0:
+        raise OSError(errno.EBADF, "the socket has been closed")
+    poller = select.poll()
+    poller.register(fd, event)
+    if not poller.poll(None if timeout is None else timeout * 1000):
+        raise TimeoutError("timed out")

@@ -6,6 +6,8 @@ waiting are in :mod:`ws4py._engine`.
 
 from __future__ import annotations
 
+import errno
+import os
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -61,6 +63,8 @@ class WebSocketManager(threading.Thread):
         self._live_poller: Any = None
         self._entries: dict[int, Any] = {}
         self._goodbye: tuple[int, str] | None = None
+        # The loop has been run, or told to stop; and the thread has been started.
+        self._stopped = False
         self._used = False
         self._loop = self._new_loop()
 
@@ -103,23 +107,31 @@ class WebSocketManager(threading.Thread):
 
         :raises OSError: its socket is closed.
         """
-        if websocket in self:
+        if _is_served(websocket) or websocket in self:
             return
+        if websocket.sock is None:
+            raise OSError(errno.EBADF, "the websocket is closed")
         logger.info("Managing websocket %s", format_addresses(websocket))
         loop = self._loop
         if self._goodbye is not None:
             self._turn_away(websocket, *self._goodbye)
             return
         entry: Channel | ForeignChannel
-        if isinstance(websocket, WebSocket):
+        if _is_ours(websocket):
             entry = Channel(loop, websocket)
+            entry.handed_over = False
             websocket._call(websocket.opened)  # noqa: SLF001 - guarded like every callback
+            entry.handed_over = True
             if websocket.stream is None:
                 entry.end()
                 return
         else:
             entry = ForeignChannel(loop, websocket)
-            websocket.opened()
+            try:
+                websocket.opened()
+            except BaseException:
+                guarded(websocket.terminate)
+                raise
         with self.lock:
             self.websockets[entry.fd] = websocket
             self._entries[entry.fd] = entry
@@ -150,21 +162,29 @@ class WebSocketManager(threading.Thread):
 
         :raises RuntimeError: it is running.
         """
-        if self._used and not self.is_alive():
-            # A thread object can be started once, its initialisation makes a new one of it.
+        if not self.is_alive():
+            # A thread object can be started once, and from Python 3.13 on not at all in
+            # another process than it was made in. Initialising it makes a new one of it.
             super().__init__(name=self.name, daemon=self.daemon)
+        if self._stopped and not self.is_alive():
             self._loop = self._new_loop()
             self._goodbye = None
-        super().start()
-        self._used = True
-        self.running = True
+            self._stopped = False
+        before = self.running, self._used
+        self.running = self._used = True
+        try:
+            super().start()
+        except RuntimeError:
+            self.running, self._used = before
+            raise
 
     def run(self) -> None:
         """Serve until :meth:`stop`; normally called by :meth:`start`."""
-        self.running = True
+        self.running = self._used = True
         try:
             self._loop.run()
         finally:
+            self._stopped = True
             self.running = False
             # The loop has released it.
             self._live_poller = None
@@ -191,10 +211,13 @@ class WebSocketManager(threading.Thread):
         """
         self.running = False
         self.refuse()
+        self._stopped = True
         self._loop.stop(self.stop_timeout)
-        if not self._used and self._entries:
+        with self.lock:
             # Never started, but there are websockets to close.
-            self._used = True
+            alone = not self._used and bool(self._entries)
+            self._used = self._used or alone
+        if alone:
             self.run()
 
     def join(self, timeout: float | None = None) -> None:
@@ -220,22 +243,34 @@ class WebSocketManager(threading.Thread):
 
     def _forget(self, entry: Entry) -> None:
         with self.lock:
-            if self._entries.get(entry.fd) is entry:
-                del self._entries[entry.fd]
-                websocket = self.websockets.pop(entry.fd, None)
-                logger.info("Terminating websocket %s", format_addresses(websocket))
+            if self._entries.get(entry.fd) is not entry:
+                return
+            del self._entries[entry.fd]
+            websocket = self.websockets.pop(entry.fd, None)
+        logger.info("Terminating websocket %s", format_addresses(websocket))
 
     def _turn_away(self, websocket: Any, code: int, message: str) -> None:
         """Close a websocket that came too late; none of its callbacks is called."""
         transport = transport_for(websocket.sock)
+        key = os.urandom(4) if getattr(websocket.stream, "always_mask", False) else None
         try:
-            transport.send(build_frame(CLOSE, build_close_payload(code, message)))
+            transport.send(build_frame(CLOSE, build_close_payload(code, message), key=key))
             # Closing with unread input would reset the connection under our frame.
             transport.recv(_DISCARD_SIZE)
         except OSError as error:
             logger.debug("Connection lost while it was turned away: %s", error)
         transport.half_close()
         transport.close()
+        websocket.sock = None
+
+
+# By its type: a mock that was made after the class calls itself an instance of it.
+def _is_ours(websocket: Any) -> bool:
+    return issubclass(type(websocket), WebSocket)
+
+
+def _is_served(websocket: Any) -> bool:
+    return _is_ours(websocket) and websocket._outlet is not None  # noqa: SLF001
 
 
 def _close(websocket: Any, code: int, message: str) -> None:

@@ -9,20 +9,19 @@ the business of the shell.
 from __future__ import annotations
 
 import contextlib
-import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import GeneratorType
 from typing import Any
 
-from ws4py._fragments import send_fragments
+from ws4py._fragments import encode, send_fragments
 from ws4py._heartbeat import Heartbeat
 from ws4py._log import logger
 from ws4py._outlet import Outlet
-from ws4py._transport import Blocking, is_tls, linger, transport_for
+from ws4py._transport import Blocking, address_of, blocking_for, interrupt, is_tls
 from ws4py._wire.codec import FAILED
 from ws4py._wire.codes import BINARY, CLOSE, INTERNAL_ERROR, PING, PONG, TEXT
-from ws4py.exc import ConnectionClosed, TextFrameEncodingException
+from ws4py.exc import ConnectionClosed
 from ws4py.messaging import BinaryMessage, Message, PongControlMessage, TextMessage
 from ws4py.protocol.connection import Connection, Event
 from ws4py.protocol.limits import DEFAULT_MAX_FRAGMENTS, DEFAULT_MAX_MESSAGE_SIZE, Limits
@@ -152,32 +151,29 @@ class WebSocket:
 
     @property
     def local_address(self) -> Any:
-        """Our address as ``(host, port)``, or a Unix socket's path.
+        """Our address as ``(host, port)``, or a Unix socket's path; kept once asked for.
 
-        :raises OSError: it was never asked for while the socket was open.
+        :raises OSError: the socket is closed.
         """
         if not self._local_address:
-            self._local_address = _short(self.sock.getsockname())
+            self._local_address = address_of(self.sock, "getsockname")
         return self._local_address
 
     @property
     def peer_address(self) -> Any:
         """The peer's address as ``(host, port)``; ``''`` for a Unix socket.
 
-        :raises OSError: it was never asked for while the peer was connected.
+        :raises OSError: the socket is closed, or the peer is gone.
         """
         if not self._peer_address:
-            self._peer_address = _short(self.sock.getpeername())
+            self._peer_address = address_of(self.sock, "getpeername")
         return self._peer_address
 
     @property
     def _lock(self) -> threading.RLock:
         """Serialises what is sent. Made on first use; ``setdefault`` is atomic."""
-        attributes = self.__dict__
-        lock = attributes.get("_ws4py_lock")
-        if lock is None:
-            lock = attributes.setdefault("_ws4py_lock", threading.RLock())
-        return lock  # type: ignore[no-any-return]  # from the instance's own dictionary
+        lock: threading.RLock | None = self.__dict__.get("_ws4py_lock")
+        return lock or self.__dict__.setdefault("_ws4py_lock", threading.RLock())
 
     def _open_connection(self) -> Connection:
         stream = self.stream
@@ -200,12 +196,10 @@ class WebSocket:
         """
         if isinstance(payload, Message):
             self._send_message(payload)
-        elif isinstance(payload, (str, bytes, bytearray, memoryview)):
-            self._send_data(BINARY if binary else TEXT, _encode(payload))
         elif type(payload) is GeneratorType:
-            send_fragments(self, BINARY if binary else TEXT, map(_encode, payload))
+            send_fragments(self, BINARY if binary else TEXT, payload)
         else:
-            raise ValueError(f"Unsupported type '{type(payload)}' passed to send()")
+            self._send_data(BINARY if binary else TEXT, encode(payload))
 
     def ping(self, message: str | bytes) -> None:
         """Send a ping; :meth:`ponged` tells of the answer. Thread-safe.
@@ -215,25 +209,23 @@ class WebSocket:
         :raises ValueError: the payload is too long.
         """
         with self._lock:
-            self._write(self._open_connection().send_ping(_encode(message)))
+            self._write(self._open_connection().send_ping(encode(message)))
 
     def close(self, code: int = 1000, reason: str | bytes = "") -> None:
         """Start the closing handshake; :meth:`closed` tells when it is over.
 
-        Thread-safe; only the first call has an effect. Never raises for a
-        connection that is gone already.
+        Thread-safe. Only the first call has an effect, none when all is over.
 
         :param code: see RFC 6455 section 7.4.
         :param reason: cut at 123 bytes.
         :raises ValueError: a code that may not be sent, such as 1006.
         """
-        with self._lock:
-            stream = self.stream
-            if stream is None:
-                return
-            frame = stream.connection.send_close(code, reason)
-            self.server_terminated = True
-            self._write_last(frame)
+        stream = self.stream
+        if stream is not None:
+            with self._lock_to_end(self._limit_end):
+                frame = stream.connection.send_close(code, reason)
+                self.server_terminated = True
+                self._write_last(frame)
 
     def _send_message(self, message: Message) -> None:
         if message.opcode in (TEXT, BINARY):
@@ -271,28 +263,30 @@ class WebSocket:
         if self.terminated or self.sock is None:
             raise ConnectionClosed("Cannot send on a terminated websocket")
         if self._outlet is not None:
-            self._outlet.write(b)
-        elif is_tls(self.sock):
-            Blocking(self._transport(), self.sock_timeout).sendall(b)
-        else:
-            self.sock.sendall(b)
+            return self._outlet.write(b)
+        return self._blocking(self.sock).sendall(b, self.sock_timeout)
 
-    def _write_last(self, frame: bytes) -> None:
-        """Write a close frame; a connection that is gone already is no error."""
+    def _reply(self, frame: bytes) -> None:
+        """Write an answer of ours; a connection that is gone already is no error."""
         if frame:
             try:
                 self._write(frame)
             except (OSError, ConnectionClosed) as error:
-                logger.debug("Close frame not sent: %s", error)
+                logger.debug("Not sent, the connection is gone: %s", error)
+
+    def _write_last(self, frame: bytes) -> None:
+        """Write a close frame; the end is to follow."""
+        self._limit_end()
+        self._reply(frame)
         if self._outlet is not None:
             self._outlet.expect_end()
 
     def _fail(self, code: int, reason: str) -> None:
         """Give the connection up for a reason of our own."""
-        with self._lock:
-            if self.stream is not None:
-                frame = self.stream.connection.fail(code, reason)
-                self._write_last(frame)
+        stream = self.stream
+        if stream is not None:
+            with self._lock_to_end(self._limit_end):
+                self._write_last(stream.connection.fail(code, reason))
                 self.server_terminated = True
 
     # -- Receiving ---------------------------------------------------------------
@@ -305,7 +299,7 @@ class WebSocket:
         :param data: bytes in order, cut anywhere; ``b""`` for the end.
         :returns: whether to go on reading.
         """
-        stream = self.stream
+        stream, sock = self.stream, self.sock
         if stream is None or not data:
             return False
         self.reading_buffer_size = _READ_SIZE
@@ -321,7 +315,7 @@ class WebSocket:
                 proceed = self._call(self.ponged, PongControlMessage(event[1]))
             else:
                 proceed = self._answer(connection, event)
-            if not proceed or self.stream is not stream:
+            if not proceed or self.stream is not stream or self.sock is not sock:
                 return False
         return not connection.reading_done
 
@@ -336,13 +330,12 @@ class WebSocket:
     def _answer(self, connection: Connection, event: Event) -> bool:
         """Answer a ping, a close frame or a violation."""
         opcode = event[0]
-        with self._lock:
-            reply = connection.respond(event)
-            if opcode == PING:
-                if reply:
-                    self._write(reply)
-                return True
-            self._write_last(reply)
+        if opcode == PING:
+            with self._lock:
+                self._reply(connection.respond(event))
+            return True
+        with self._lock_to_end(self._limit_end):
+            self._write_last(connection.respond(event))
             self.client_terminated = opcode == CLOSE
             self.server_terminated = True
         if opcode == FAILED:
@@ -357,25 +350,34 @@ class WebSocket:
         """
         try:
             callback(*arguments)
-        except (Exception, SystemExit):
+        except (Exception, SystemExit) as error:
+            if isinstance(error, ConnectionClosed) and self._is_gone():
+                logger.debug("%s: its connection has ended meanwhile", _name(callback))
+                return True
             logger.exception("%s raised; closing its connection", _name(callback))
             self._fail(INTERNAL_ERROR, "the handler raised an exception")
             return False
         return True
 
+    def _is_gone(self) -> bool:
+        stream, outlet = self.stream, self._outlet
+        broken = self.sock is None or (outlet is not None and outlet.broken)
+        return broken or stream is None or stream.connection.state is not OPEN
+
     # -- The end -----------------------------------------------------------------
 
     def terminate(self) -> None:
-        """Complete the connection: call :meth:`closed` and close the socket.
+        """Complete the connection: call :meth:`closed` and close the socket, once.
 
-        Has an effect once. Under a manager, and from another thread than its
-        own, it hands the end over to that thread.
+        The thread that reads it does so; from another one it is told to.
         """
-        with self._lock:
-            stream = self.stream
-            if stream is None or stream.ended:
-                return
-            if self._outlet is not None and not self._outlet.retire():
+        stream = self.stream
+        # Asked without the lock: leaving a manager takes the manager's own, which a
+        # program may hold while it sends.
+        if stream is None or not self._is_mine_to_end(stream):
+            return
+        with self._lock_to_end(lambda: interrupt(self.sock)):
+            if stream.ended:
                 return
             stream.ended = True
             stream.connection.lose()
@@ -394,73 +396,95 @@ class WebSocket:
 
     def close_connection(self) -> None:
         """Close the socket at once, without any closing handshake."""
-        with self._lock:
+        with self._lock_to_end(lambda: interrupt(self.sock)):
             sock, self.sock = self.sock, None
             outlet, self._outlet = self._outlet, None
         if outlet is not None:
             outlet.abandon()
-        elif is_tls(sock):
-            transport = transport_for(sock)
-            transport.half_close()
-            transport.close()
         elif sock is not None:
-            with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
-            with contextlib.suppress(OSError):
-                sock.close()
+            self._blocking(sock).close()
+
+    def _is_mine_to_end(self, stream: Stream) -> bool:
+        """Whether the calling thread is to complete it; if not, that one is told which is."""
+        outlet, sock = self._outlet, self.sock
+        if stream.ended:
+            return False
+        if outlet is not None:
+            return outlet.retire()
+        if sock is None or not self._blocking(sock).is_read_elsewhere():
+            return True
+        interrupt(sock)
+        return False
+
+    @contextlib.contextmanager
+    def _lock_to_end(self, unblock: Callable[[], None]) -> Iterator[None]:
+        """The lock; a thread that has it may be waiting for the peer to read."""
+        if not self._lock.acquire(blocking=False):
+            if self._outlet is None:
+                unblock()
+            self._lock.acquire()
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    def _limit_end(self) -> None:
+        """In a thread of one's own: nobody waits for the peer beyond ``close_timeout``."""
+        sock = self.sock
+        if self._outlet is None and sock is not None:
+            self._blocking(sock).end_within(self.close_timeout)
 
     # -- Reading in a thread of one's own ----------------------------------------
 
     def run(self) -> None:
         """Serve this connection on the calling thread until it ends."""
-        self.sock.settimeout(self.sock_timeout)
-        with Heartbeat(self, frequency=self.heartbeat_freq):
+        sock = self.sock
+        if not is_tls(sock):
+            sock.settimeout(self.sock_timeout)
+        blocking = self._blocking(sock)
+        with blocking.reading(), Heartbeat(self, frequency=self.heartbeat_freq):
             try:
                 proceed = self._call(self.opened)
                 while proceed and not self.terminated:
                     proceed = self.once()
-                self._linger()
+                if self.server_terminated and self.sock is sock:
+                    # The peer is to read our close frame.
+                    blocking.linger(self.close_timeout)
             finally:
                 self.terminate()
 
-    def _linger(self) -> None:
-        """Let the peer read our close frame: closing with unread input would make
-        the kernel reset the connection and destroy what is still on its way.
-        """
-        if self.server_terminated and isinstance(self.sock, socket.socket):
-            linger(self._transport(), self.close_timeout)
-
     def once(self) -> bool:
         """Read once and process what came; ``False`` when there is no more to read."""
-        if self.terminated or self.sock is None:
+        sock = self.sock
+        if self.terminated or sock is None:
             return False
+        data: bytes | None
         data, self.buf = self.buf, b""
         try:
             if not data and self._is_secure:
                 data = self._get_from_pending()
             if not data:
-                data = self._receive()
+                data = self._receive(sock)
         except OSError as error:
-            self.unhandled_error(error)
+            # That another thread has closed the socket is no news.
+            if self.sock is sock:
+                self.unhandled_error(error)
             return False
-        return self.process(data)
+        return data is None or self.process(data)
 
-    def _receive(self) -> bytes:
-        size = max(self.reading_buffer_size, _READ_SIZE)
-        if is_tls(self.sock):
-            return Blocking(self._transport(), self.sock_timeout).recv(size)
-        return self.sock.recv(size)  # type: ignore[no-any-return]  # sock is Any on purpose
+    def _receive(self, sock: Any) -> bytes | None:
+        size, blocking = max(self.reading_buffer_size, _READ_SIZE), self._blocking(sock)
+        if self._outlet is not None:
+            return blocking.recv_now(size)
+        return blocking.recv(size, self.sock_timeout)
 
     def _get_from_pending(self) -> bytes:
         """What the TLS layer has decrypted already and no poller announces."""
-        size = self.sock.pending()
-        return self.sock.recv(size) if size else b""
+        sock = self.sock
+        return b"" if sock is None else self._blocking(sock).recv_pending()
 
-    def _transport(self) -> Any:
-        transport = self.__dict__.get("_ws4py_transport")
-        if transport is None or transport.sock is not self.sock:
-            transport = self.__dict__["_ws4py_transport"] = transport_for(self.sock)
-        return transport
+    def _blocking(self, sock: Any) -> Blocking:
+        return blocking_for(self.__dict__, sock)
 
 
 class EchoWebSocket(WebSocket):
@@ -469,20 +493,6 @@ class EchoWebSocket(WebSocket):
     def received_message(self, message: Message) -> None:
         """Send the message back as it came."""
         self.send(message.data, message.is_binary)
-
-
-def _encode(payload: Any) -> bytes:
-    if isinstance(payload, str):
-        try:
-            return payload.encode("utf-8")
-        except UnicodeEncodeError as error:
-            raise TextFrameEncodingException(f"text cannot be UTF-8: {error}") from None
-    return bytes(payload)
-
-
-def _short(address: Any) -> Any:
-    """An IPv6 address without flow and scope; anything else as it is."""
-    return tuple(address[:2]) if isinstance(address, tuple) else address
 
 
 def _name(callback: Callable[..., object]) -> str:

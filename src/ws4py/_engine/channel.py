@@ -10,13 +10,15 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from ws4py._engine.fed import feed_once
 from ws4py._engine.guard import guarded
 from ws4py._engine.loop import Loop
 from ws4py._engine.outbox import Outbox
 from ws4py._engine.pollers import BROKEN, READ, WRITE
 from ws4py._engine.timers import Timer
 from ws4py._log import logger
-from ws4py._transport import transport_for
+from ws4py._transport import interrupt, transport_for
+from ws4py._wire.codes import INTERNAL_ERROR
 from ws4py.exc import ConnectionClosed
 from ws4py.websocket import WebSocket
 
@@ -32,6 +34,8 @@ _PAUSE_READING_ABOVE = 64 * 1024
 #: gets its replies out one by one, as they are made.
 _HOLD_SECONDS = 0.005
 
+_RAISED = object()
+
 
 class Channel:
     """A managed connection.
@@ -44,18 +48,28 @@ class Channel:
     def __init__(self, loop: Loop, websocket: WebSocket) -> None:
         self.loop = loop
         self.websocket = websocket
-        self.transport = transport_for(websocket.sock)
+        blocking = websocket._blocking(websocket.sock)  # noqa: SLF001 - it has TLS's lock
+        self.transport = blocking.transport or transport_for(websocket.sock)
+        self.transport.take_over()
         self.fd = self.transport.fileno()
         self._once_overridden = _overrides_once(websocket)
 
         # -- Outgoing: under the connection's lock.
         self._lock = websocket._lock  # noqa: SLF001 - the two are one mechanism
         self._outbox = Outbox()
+        self._outbox.append(blocking.unsent)
+        blocking.unsent = b""
         self._blocked = False
-        self._broken = False
+        self.broken = False
         self._hold_until = 0.0
 
+        #: Cleared while `opened` runs, in whose course the connection must not end.
+        self.handed_over = True
+
         # -- The rest: the loop's thread only.
+        self._end_wanted = False
+        self._taken_away = False
+        self._serving = False
         self._registered = False
         self._interest = READ
         self._unread = False
@@ -75,7 +89,7 @@ class Channel:
 
     def write(self, data: bytes) -> None:
         """See :class:`ws4py._outlet.Outlet`."""
-        if self.retired or self._broken:
+        if self.retired or self.broken:
             raise ConnectionClosed("Cannot send on a terminated websocket")
         self._outbox.append(data)
         if not self._blocked and time.monotonic() >= self._hold_until:
@@ -83,7 +97,9 @@ class Channel:
 
     def hold(self) -> None:
         """See :class:`ws4py._outlet.Outlet`."""
-        self._hold_until = time.monotonic() + _HOLD_SECONDS
+        # Who calls process() from elsewhere would have nobody to release the replies.
+        if self._serving:
+            self._hold_until = time.monotonic() + _HOLD_SECONDS
 
     def expect_end(self) -> None:
         """See :class:`ws4py._outlet.Outlet`."""
@@ -91,28 +107,32 @@ class Channel:
 
     def retire(self) -> bool:
         """See :class:`ws4py._outlet.Outlet`."""
-        if self.retired or self.loop.is_current():
+        if self.handed_over and self.loop.is_current():
             self._retire()
             # Whatever the program's own terminate() or close_connection() does.
             self.loop.post(self._close)
             return True
-        self.transport.interrupt()
-        return not self.loop.post(self.end)
+        self._interrupt()
+        return not self.loop.post(self._complete)
 
     def abandon(self) -> None:
         """See :class:`ws4py._outlet.Outlet`."""
-        if self.retired:
-            self._close()
-            return
-        self.transport.interrupt()
-        if not self.loop.post(self.end):
+        self._interrupt()
+        if self.retired or not self.loop.post(self.end):
             self._close()
 
     # -- Served by the loop ------------------------------------------------------
 
+    def has_descriptor(self) -> bool:
+        """See :class:`ws4py._engine.loop.Entry`."""
+        return self.transport.fileno() == self.fd
+
     def started(self) -> None:
         """The loop has registered the descriptor."""
         self._registered = True
+        if self._end_wanted:
+            self.end()
+            return
         websocket = self.websocket
         frequency = websocket.heartbeat_freq
         if frequency:
@@ -141,11 +161,15 @@ class Channel:
     def say_goodbye(self, code: int, reason: str) -> None:
         """Start the closing handshake, the loop's time is over."""
         guarded(self.websocket.close, code, reason)
-        self._arm_deadline()
+        # Whatever the program's own close() does.
+        self._on_loop(self._arm_deadline)
 
     def end(self) -> None:
         """End the connection now: ``closed()``, then the descriptor."""
         if self.retired:
+            return
+        if not self.handed_over:
+            self._end_wanted = True
             return
         self._retire()
         guarded(self.websocket.terminate)
@@ -158,14 +182,23 @@ class Channel:
 
     def let_go(self) -> None:
         """Stop serving the connection and leave it as it is. Any thread."""
+        websocket = self.websocket
         with self._lock:
-            self.websocket._outlet = None  # noqa: SLF001
+            if websocket._outlet is not self:  # noqa: SLF001
+                # Its socket has been closed, and its end is on its way.
+                return
+            self._flush_held()
+            websocket._blocking(websocket.sock).unsent = self._outbox.drain()  # noqa: SLF001
+            websocket._outlet = None  # noqa: SLF001
+            self._taken_away = True
         self._on_loop(self._retire)
 
     # -- Reading -----------------------------------------------------------------
 
     def _read(self) -> None:
         self._unread = False
+        if self._taken_away:
+            return
         if self._draining:
             self._discard()
         elif self._once_overridden:
@@ -186,15 +219,19 @@ class Channel:
             if not data:
                 self.end()
                 return
-            if not self._process(data) or not self.transport.buffers:
+            if not self._process(data) or not self.transport.buffers or self._taken_away:
                 return
             if self._outbox.size > _PAUSE_READING_ABOVE:
                 break
         self._unread = True
 
     def _process(self, data: bytes) -> bool:
-        self._heard = True
-        proceed = guarded(self.websocket.process, data)
+        self._heard = self._serving = True
+        proceed = guarded(self.websocket.process, data, raised=_RAISED)
+        if proceed is _RAISED:
+            # The program's own process(): the peer is told as after a failed callback.
+            self.websocket._fail(INTERNAL_ERROR, "the handler raised an exception")  # noqa: SLF001
+            proceed = False
         self._release()
         if not proceed:
             self._drain()
@@ -202,13 +239,26 @@ class Channel:
 
     def _read_by_once(self) -> None:
         """The program reads the socket itself: it overrides ``once``."""
-        self._heard = True
-        while guarded(self.websocket.once):
-            if not (self.transport.buffers and self.transport.sock.pending()):
-                self._release()
-                return
+        self._heard = self._serving = True
+        proceed = self._feed_once() if self.transport.buffers else guarded(self.websocket.once)
         self._release()
-        self._drain()
+        if not proceed:
+            self._drain()
+
+    def _feed_once(self) -> bool:
+        """Have it read what TLS has for it, and no more than that."""
+        data: bytes | OSError | None
+        try:
+            data = self.transport.recv(_READ_SIZE)
+        except OSError as error:
+            data = error
+        if data is None:
+            return True
+        self._unread = True
+        proceed = feed_once(self.websocket, self.transport.sock, data)
+        if isinstance(data, OSError) or not data:
+            self.end()
+        return proceed
 
     def _discard(self) -> None:
         """Throw away what comes behind the closing handshake, until the end."""
@@ -228,10 +278,14 @@ class Channel:
 
     def _release(self) -> None:
         """Let out what was held back to leave together."""
+        self._serving = False
         with self._lock:
-            self._hold_until = 0.0
-            if not self._blocked:
-                self._flush()
+            self._flush_held()
+
+    def _flush_held(self) -> None:
+        self._hold_until = 0.0
+        if not self._blocked:
+            self._flush()
 
     def _flush(self) -> None:
         """Write until the queue is empty or the kernel takes no more; lock held."""
@@ -246,9 +300,9 @@ class Channel:
                 self._blocked = not sent or (sent < len(head) and not self.transport.buffers)
         except OSError as error:
             logger.debug("Connection lost while writing: %s", error)
-            self._broken = True
-            outbox.clear()
-        if self._blocked or self._broken:
+            self.broken = True
+            outbox.drain()
+        if self._blocked or self.broken:
             self._on_loop(self._update)
 
     # -- State -------------------------------------------------------------------
@@ -257,9 +311,9 @@ class Channel:
         """Bring poller and half-close in line with the state."""
         if self.retired or not self._registered:
             return
-        if self._broken:
+        if self.broken:
             # Its own turn, since this may run in the middle of another's callback.
-            self.loop.post(self.end)
+            self.loop.post(self._lose)
             return
         if self._draining and not self._outbox and not self._half_closed:
             self._half_closed = True
@@ -296,6 +350,20 @@ class Channel:
             self._deadline = self.loop.timers.after(self.websocket.close_timeout, self.expire)
         self._update()
 
+    def _lose(self) -> None:
+        """Writing has failed: take what the peer said before it left, then end."""
+        for _ in range(_READS_PER_TURN):
+            if not self.retired and not self._draining:
+                self._read()
+        self.end()
+
+    def _complete(self) -> None:
+        """Another thread has called ``terminate()``."""
+        if self._taken_away:
+            guarded(self.websocket.terminate)
+        else:
+            self.end()
+
     def _retire(self) -> None:
         """Take no further part in the loop."""
         if self.retired:
@@ -311,7 +379,14 @@ class Channel:
             if self._reset:
                 self.transport.abort()
             else:
+                self._flush_held()
                 self.transport.close()
+
+    def _interrupt(self) -> None:
+        with self._lock:
+            if not self.retired:
+                self._flush_held()
+                interrupt(self.transport.sock)
 
     def _on_loop(self, call: Any) -> None:
         if self.loop.is_current():
@@ -323,18 +398,17 @@ class Channel:
 
     def _beat(self, frequency: float) -> None:
         """Ping; end a connection that has been silent since the last ping."""
+        if self._deadline is not None:
+            # It is ending, and has its own time for that.
+            return
         if not self._heard:
             logger.info("No sign of life within heartbeat_freq %s: closing", frequency)
             self.expire()
             return
         self._heard = False
-        guarded(self._ping)
+        guarded(self.websocket.ping, b"")
         if not self.retired:
             self._heartbeat = self.loop.timers.after(frequency, lambda: self._beat(frequency))
-
-    def _ping(self) -> None:
-        if not self._draining and not self.websocket.server_terminated:
-            self.websocket.ping(b"")
 
 
 def _overrides_once(websocket: WebSocket) -> bool:

@@ -22,17 +22,24 @@ class ForeignChannel:
         self.fd: int = websocket.sock.fileno()
         self.retired = False
 
+    def has_descriptor(self) -> bool:
+        """See :class:`ws4py._engine.loop.Entry`."""
+        sock = self.websocket.sock
+        return sock is not None and bool(sock.fileno() == self.fd)
+
     def started(self) -> None:
         """Nothing was read before."""
 
     def on_ready(self, events: int) -> None:
         """Have it read; end it when it says that there is no more to read."""
-        if not guarded(self.websocket.once):
+        if not self.retired and not guarded(self.websocket.once):
             self.end()
 
     def say_goodbye(self, code: int, reason: str) -> None:
         """Have it start its closing handshake."""
         guarded(lambda: self.websocket.close(code=code, reason=reason))
+        if self.websocket.terminated:
+            self.end()
 
     def end(self) -> None:
         """End it, unless it has ended itself."""

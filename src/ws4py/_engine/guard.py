@@ -15,8 +15,8 @@ from ws4py.exc import ConnectionClosed
 __all__ = ["guarded"]
 
 
-def guarded(call: Callable[..., Any], *arguments: Any) -> Any:
-    """Call, and return the result; ``None`` when it raised, which is logged."""
+def guarded(call: Callable[..., Any], *arguments: Any, raised: Any = None) -> Any:
+    """Call, and return the result; ``raised`` when it raised, which is logged."""
     try:
         return call(*arguments)
     except ConnectionClosed:
@@ -24,4 +24,4 @@ def guarded(call: Callable[..., Any], *arguments: Any) -> Any:
         return None
     except (Exception, SystemExit):
         logger.exception("%s raised", getattr(call, "__qualname__", call))
-        return None
+        return raised

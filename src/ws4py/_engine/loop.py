@@ -7,6 +7,7 @@ entry's business. Other threads reach it by :meth:`Loop.post` alone.
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 import time
 from collections import deque
@@ -28,6 +29,11 @@ class Entry(Protocol):
     fd: int
     #: It has ended, or has been taken away.
     retired: bool
+
+    def has_descriptor(self) -> bool:
+        """Whether the descriptor is still its own: a program may close it itself,
+        and the number comes again.
+        """
 
     def started(self) -> None:
         """The descriptor is registered."""
@@ -70,7 +76,8 @@ class Loop:
         self._thread: int | None = None
         self._poller: LoopPoller | None = None
         self._entries: dict[int, Entry] = {}
-        self._again: list[Entry] = []
+        # A dictionary, since an entry may ask several times in one turn.
+        self._again: dict[Entry, None] = {}
         self._goodbye: tuple[int, str] | None = None
         self._stop_at: float | None = None
 
@@ -116,16 +123,16 @@ class Loop:
 
     def again(self, entry: Entry) -> None:
         """Serve the entry in the next turn without waiting for its descriptor."""
-        self._again.append(entry)
+        self._again[entry] = None
 
     def forget(self, entry: Entry) -> None:
         """Stop serving an entry."""
         if self._entries.get(entry.fd) is entry:
             del self._entries[entry.fd]
-            if self._poller is not None:
-                # The program may have closed the descriptor itself.
-                with contextlib.suppress(OSError, ValueError, KeyError):
-                    self._poller.unregister(entry.fd)
+            assert self._poller is not None
+            # The program may have closed the descriptor itself.
+            with contextlib.suppress(OSError, ValueError, KeyError):
+                self._poller.unregister(entry.fd)
         self._on_forget(entry)
 
     # -- The loop ----------------------------------------------------------------
@@ -133,23 +140,23 @@ class Loop:
     def run(self) -> None:
         """Serve until :meth:`stop`; afterwards no descriptor of the loop is left."""
         self._thread = threading.get_ident()
-        poller = self._poller = self._make_poller()
         try:
+            poller = self._poller = self._make_poller()
             with self._gate:
                 wakeup = self._wakeup = Wakeup()
             poller.register(wakeup.fd)
             while not self._is_done():
                 self._turn(poller, wakeup)
         finally:
-            self._shut(poller)
+            self._shut()
 
     def _is_done(self) -> bool:
         return self._stop_at is not None and not self._entries and not self._posted
 
     def _turn(self, poller: LoopPoller, wakeup: Wakeup) -> None:
         timeout = 0.0 if self._again or self._posted else self.timers.wait()
-        ready = poller.wait(timeout)
-        again, self._again = self._again, []
+        ready = self._wait(poller, timeout)
+        again, self._again = self._again, {}
         for fd, events in ready:
             if fd == wakeup.fd:
                 self._awake(wakeup)
@@ -163,6 +170,18 @@ class Loop:
         self._run_posted()
         for callback in self.timers.due():
             guarded(callback)
+
+    def _wait(self, poller: LoopPoller, timeout: float | None) -> list[tuple[int, int]]:
+        try:
+            return poller.wait(timeout)
+        except (OSError, ValueError):
+            # The program has closed a descriptor itself, and its poller cannot bear it.
+            dead = [entry for entry in self._entries.values() if not _is_open(entry.fd)]
+            if not dead:
+                raise
+            for entry in dead:
+                guarded(entry.end)
+            return []
 
     def _serve(self, entry: Entry, events: int) -> None:
         """An error that got this far is ours, and costs one connection, not the thread."""
@@ -183,7 +202,6 @@ class Loop:
             guarded(self._posted.popleft())
 
     def _register(self, entry: Entry) -> None:
-        assert self._poller is not None
         if entry.retired:
             # It ended while it was being handed over; its descriptor may be another's now.
             self._on_forget(entry)
@@ -192,6 +210,10 @@ class Loop:
         if stale is not None:
             # Its descriptor was closed behind our back and the number came again.
             stale.end()
+        if self._poller is None or not entry.has_descriptor():
+            # The loop could not even begin, or there is nothing to wait for.
+            entry.expire()
+            return
         try:
             self._poller.register(entry.fd)
         except (OSError, ValueError):
@@ -219,7 +241,7 @@ class Loop:
         for entry in list(self._entries.values()):
             guarded(entry.expire)
 
-    def _shut(self, poller: LoopPoller) -> None:
+    def _shut(self) -> None:
         """Leave nothing behind, whatever ended the loop."""
         while True:
             self._run_posted()
@@ -230,6 +252,15 @@ class Loop:
                 self._ended = True
                 wakeup, self._wakeup = self._wakeup, None
             break
-        poller.release()
+        if self._poller is not None:
+            self._poller.release()
         if wakeup is not None:
             wakeup.close()
+
+
+def _is_open(fd: int) -> bool:
+    try:
+        os.fstat(fd)
+    except OSError:
+        return False
+    return True

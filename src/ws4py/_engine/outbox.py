@@ -28,8 +28,10 @@ class Outbox:
 
     def append(self, data: bytes) -> None:
         """Put bytes at the end; they are kept, not copied."""
-        self._pieces.append(data)
-        self.size += len(data)
+        # An empty piece could never be taken.
+        if data:
+            self._pieces.append(data)
+            self.size += len(data)
 
     def head(self) -> bytes | memoryview:
         """What to send next; the same bytes, or more, until :meth:`take` is called.
@@ -50,10 +52,12 @@ class Outbox:
             self._pieces.popleft()
             self._taken = 0
 
-    def clear(self) -> None:
-        """Drop everything."""
+    def drain(self) -> bytes:
+        """Take everything out."""
+        rest = b"".join(self._pieces)[self._taken :]
         self._pieces.clear()
         self._taken = self.size = 0
+        return rest
 
     def _join(self) -> None:
         pieces = self._pieces

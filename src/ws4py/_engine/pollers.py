@@ -123,11 +123,13 @@ class EPollPoller(_Poller):
         self.poller = select.epoll()
 
     def release(self) -> None:
-        """Close the epoll descriptor."""
+        """Close the epoll descriptor; the next :meth:`register` opens another."""
         self.poller.close()
 
     def register(self, fd: int) -> None:
         """Wait for ``fd`` to become readable."""
+        if self.poller.closed:
+            self.poller = select.epoll()
         try:
             self.poller.register(fd, select.EPOLLIN)
         except FileExistsError:
@@ -159,18 +161,21 @@ class KQueuePoller(_Poller):
 
     def __init__(self, timeout: float = _DEFAULT_TIMEOUT) -> None:
         super().__init__(timeout)
-        make: Any = getattr(select, "kqueue", None)
-        if make is None:
+        self._make: Any = getattr(select, "kqueue", None)
+        if self._make is None:
             raise NotImplementedError("this system has no kqueue: use EPollPoller or SelectPoller")
-        self.poller: Any = make()
+        self.poller: Any = self._make()
         self._interest: dict[int, int] = {}
 
     def release(self) -> None:
-        """Close the kqueue."""
+        """Close the kqueue; the next :meth:`register` opens another."""
         self.poller.close()
+        self._interest.clear()
 
     def register(self, fd: int) -> None:
         """Wait for ``fd`` to become readable."""
+        if self.poller.closed:
+            self.poller = self._make()
         self._interest[fd] = 0
         self.modify(fd, READ)
 

@@ -1,0 +1,140 @@
+"""heartbeat_freq under a manager: pings, and the end of who does not answer."""
+
+import threading
+
+import pytest
+
+from tests.support.raw import BINARY, PING, PONG, TEXT, close_frame, frame
+from tests.support.serving import Recorder, serving
+from tests.support.waiting import wait_until
+
+GONE = (1006, "Going away")
+
+
+@pytest.fixture(name="served")
+def fixture_served():
+    with serving() as served:
+        yield served
+
+
+@pytest.mark.parametrize("kind", ["tcp", "ssl"])
+def test_pings_and_answers(served, kind):
+    websocket, peer = served.connect(kind=kind, heartbeat_freq=0.1)
+    for number in range(4):
+        assert peer.read_frame() == (PING, b"", True, 0)
+        peer.send(frame(PONG, b"%d" % number))
+    wait_until(lambda: ("ponged", b"3") in websocket.events)
+    assert websocket.ends == []
+
+
+def test_silent_peer(served):
+    websocket, peer = served.connect(heartbeat_freq=0.1)
+    assert websocket.wait_end() == GONE
+    assert websocket.released
+    assert peer.read_frame().opcode == PING
+    assert peer.at_end()
+
+
+@pytest.mark.parametrize("freq", [None, 0])
+def test_none(served, freq):
+    """Another one's heartbeat is the clock by which nothing was sent to this one."""
+    websocket, peer = served.connect(heartbeat_freq=freq)
+    other, _ = served.connect(heartbeat_freq=0.1)
+    other.wait_end()
+    peer.sock.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        peer.sock.recv(1)
+    assert websocket.ends == []
+
+
+def test_peer_that_talks_but_does_not_answer_pings(served):
+    websocket, peer = served.connect(heartbeat_freq=0.2)
+    other, _ = served.connect(heartbeat_freq=0.5)
+    while not other.ends:
+        peer.send(frame(TEXT, b"x"))
+        threading.Event().wait(0.02)
+    assert websocket.ends == []
+
+
+def test_peer_that_only_reads_slowly(served):
+    """It takes long to get to the ping, and is alive all the time."""
+    websocket, peer = served.connect(heartbeat_freq=0.3)
+    other, _ = served.connect(heartbeat_freq=0.7)
+    while not other.ends:
+        while websocket._outlet._outbox.size < 10_000_000:
+            websocket.send(b"x" * 1_000_000, binary=True)
+        peer.read(500_000)
+        threading.Event().wait(0.02)
+    assert websocket.ends == []
+    websocket.terminate()
+
+
+def test_peer_that_stopped_to_read_and_to_talk(served):
+    websocket, _ = served.connect(heartbeat_freq=0.1)
+    websocket.send(b"x" * 10_000_000, binary=True)
+    assert websocket.wait_end() == GONE
+
+
+def test_the_closing_handshake_has_its_own_time(served):
+    websocket, peer = served.connect(heartbeat_freq=0.1)
+    other, _ = served.connect(heartbeat_freq=0.3)
+    websocket.close(4000)
+    other.wait_end()
+    peer.answer_close()
+    assert websocket.wait_end() == (4000, "")
+
+
+def test_no_ping_behind_the_peers_close_frame(served):
+    websocket, peer = served.connect(heartbeat_freq=0.1)
+    other, _ = served.connect(heartbeat_freq=0.3)
+    peer.send(close_frame(4000))
+    other.wait_end()
+    frames = peer.finish()
+    assert frames[-1].close_code == 4000
+    peer.sock.close()
+    assert websocket.wait_end() == (4000, "")
+
+
+def test_set_in_opened_or_forced(served):
+    class Forced(Recorder):
+        def __init__(self, *arguments, **keywords):
+            keywords["heartbeat_freq"] = 0.1
+            super().__init__(*arguments, **keywords)
+
+    class Late(Recorder):
+        def opened(self):
+            super().opened()
+            self.heartbeat_freq = 0.1
+
+    class Shadowed(Recorder):
+        heartbeat_freq = 0.1
+
+    shadowed, _ = served.connect(Shadowed)
+    assert shadowed.heartbeat_freq is None
+    for cls in (Forced, Late):
+        websocket, peer = served.connect(cls)
+        assert peer.read_frame().opcode == PING
+        websocket.wait_end()
+    assert shadowed.ends == []
+
+
+def test_own_ping_that_ends_it(served):
+    class Ending(Recorder):
+        def ping(self, message):
+            self.terminate()
+
+    websocket, _ = served.connect(Ending, heartbeat_freq=0.05)
+    assert websocket.wait_end() == GONE
+
+
+def test_own_ping_that_raises(served, caplog):
+    class Failing(Recorder):
+        def ping(self, message):
+            self.note("asked")
+            raise ValueError("mine")
+
+    websocket, peer = served.connect(Failing, heartbeat_freq=0.1)
+    wait_until(lambda: ("asked",) in websocket.events)
+    peer.send(frame(BINARY, b""))
+    websocket.wait_end()
+    assert {record.exc_info[0] for record in caplog.records if record.exc_info} == {ValueError}
