@@ -9,10 +9,12 @@ from __future__ import annotations
 import socket
 from typing import Any
 
-from ws4py._transport import transport_for
+from ws4py._transport import Blocking, transport_for
 
-__all__ = ["dead_socket", "discard", "take_buffered"]
+__all__ = ["dead_socket", "discard", "send_all", "take_buffered"]
 
+# How long a client may leave us waiting with a response.
+_SEND_SECONDS = 10.0
 _DISCARD_SIZE = 64 * 1024
 _DISCARD_READS = 16
 
@@ -24,15 +26,36 @@ def dead_socket() -> socket.socket:
     return kept
 
 
-def take_buffered(reader: Any) -> bytes:
+def take_buffered(reader: Any, sock: Any = None) -> bytes:
     """Return what a server's buffered reader holds behind the request.
 
-    The first frame often comes in the same segment as the handshake. The socket
-    itself is not read.
+    The first frame often comes in the same segment as the handshake. Never waits.
+
+    :param reader: cheroot's, which can tell whether it holds anything, or an
+        ``io.BufferedReader``.
+    :param sock: the reader's socket, for the latter; non-blocking afterwards.
     """
     # ``peek`` hands out a buffer that is not empty as it is; an empty one it would
     # fill from the socket.
-    return bytes(reader.peek(1)) if reader.has_data() else b""
+    if hasattr(reader, "has_data"):
+        return bytes(reader.peek(1)) if reader.has_data() else b""
+    sock.settimeout(0)
+    try:
+        return bytes(reader.peek(1))
+    except OSError:
+        # Plain sockets say "nothing" by returning it, TLS by SSLWantReadError.
+        return b""
+
+
+def send_all(sock: Any, data: bytes) -> None:
+    """Send a response on a taken socket.
+
+    :raises OSError: the client is gone, or takes nothing for seconds.
+    """
+    blocking = Blocking(sock)
+    if blocking.transport is None:
+        sock.settimeout(_SEND_SECONDS)
+    blocking.sendall(data, _SEND_SECONDS)
 
 
 def discard(sock: Any) -> None:

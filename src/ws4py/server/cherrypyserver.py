@@ -27,11 +27,13 @@ else goes out ends the connection. CherryPy's worker thread is free then.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import cherrypy
 from cherrypy.process import plugins
+from cherrypy.process.wspbus import ChannelFailures
 
 from ws4py import WS_VERSION
 from ws4py._log import logger
@@ -46,6 +48,8 @@ from ws4py.websocket import WebSocket
 __all__ = ["CherryPyHandshakeError", "WebSocketPlugin", "WebSocketTool"]
 
 _FORBIDDEN = 403
+#: How long a callback may hold up the engine's stop, beside what the peers may take.
+_CALLBACK_SECONDS = 5.0
 _UPGRADE_HEADERS = (
     "Upgrade",
     "Connection",
@@ -87,7 +91,9 @@ class WebSocketTool(cherrypy.Tool):
     """
 
     def __init__(self) -> None:
-        super().__init__("before_request_body", self.upgrade)
+        # Behind the sessions tool (50), whatever the order in the configuration: the
+        # handler's constructor may want the session.
+        super().__init__("before_request_body", self.upgrade, priority=60)
 
     def _setup(self) -> None:
         conf = self._merged_args()
@@ -131,10 +137,6 @@ class WebSocketTool(cherrypy.Tool):
         if connection is None:
             raise cherrypy.HTTPError(501, "only CherryPy's own HTTP server can hand over a socket")
         accepted = _judge(request, protocols, extensions, version, origins)
-        response.status = "101 Switching Protocols"
-        for name, value in accepted.headers:
-            response.headers[name] = value
-        request.ws_written = connection.wfile.bytes_written
         request.ws_handler = handler_cls(
             connection.socket,
             accepted.protocols,
@@ -142,15 +144,22 @@ class WebSocketTool(cherrypy.Tool):
             request.wsgi_environ.copy(),
             heartbeat_freq=heartbeat_freq,
         )
+        # Last, so that a constructor that raises leaves no trace in the answer.
+        response.status = "101 Switching Protocols"
+        for name, value in accepted.headers:
+            response.headers[name] = value
+        request.ws_written = connection.wfile.bytes_written
 
     def complete(self) -> None:
         """Finish the response's headers: a clean 101, or none at all."""
-        response = cherrypy.serving.response
+        request, response = cherrypy.serving.request, cherrypy.serving.response
         if not str(response.status).startswith("101"):
             self.abandon()
             return
+        if getattr(request, "ws_handler", None) is None:
+            raise cherrypy.HTTPError(500, "there is no handler for this websocket")
         # A page handler's return value must not follow the 101 as raw bytes.
-        for name in ("Content-Type", "Content-Length"):
+        for name in ("Content-Type", "Content-Length", "Content-Encoding"):
             response.headers.pop(name, None)
         response.stream = False
         response.body = []
@@ -162,15 +171,17 @@ class WebSocketTool(cherrypy.Tool):
         takes for a frame is ever taken for anything (a proxy may think that the
         upgrade has happened).
         """
-        request, headers = cherrypy.serving.request, cherrypy.serving.response.headers
-        if request.__dict__.pop("ws_handler", None) is not None:
+        request, response = cherrypy.serving.request, cherrypy.serving.response
+        begun = request.__dict__.pop("ws_handler", None) is not None
+        if not _is_refused(request) and (begun or "Upgrade" in request.headers):
             for name in _UPGRADE_HEADERS:
-                headers.pop(name, None)
+                response.headers.pop(name, None)
             request.ws_refused = True
-        elif "Upgrade" in request.headers:
-            request.ws_refused = True
-        if getattr(request, "ws_refused", False):
-            headers["Connection"] = "close"
+        if _is_refused(request):
+            response.headers["Connection"] = "close"
+            # With its length known: the end of a chunked one is written when the
+            # connection has been ended already.
+            response.stream = False
 
     def cleanup_headers(self) -> None:
         """Spell the header names as the RFC does; some clients insist."""
@@ -190,29 +201,48 @@ class WebSocketTool(cherrypy.Tool):
             return
         connection = current_connection()
         if handler is None or not status.startswith(b"101"):
-            if getattr(request, "ws_refused", False) and connection is not None:
+            if _is_refused(request) and connection is not None:
                 discard(swap(connection)[0])
             return
-        if connection.wfile.bytes_written == request.ws_written:
+        if connection.wfile.bytes_written == getattr(request, "ws_written", None):
             # The 101 could not be written, so cheroot is about to close.
             return
         sock, initial = swap(connection)
         if initial:
             handler.buf = initial
-        peer = (request.remote.ip, request.remote.port)
-        if not cherrypy.engine.publish("handle-websocket", handler, peer):
-            logger.error(
-                "Nobody serves websockets: WebSocketPlugin(cherrypy.engine).subscribe() is missing"
-            )
+        if not _publish(handler, (request.remote.ip, request.remote.port)):
             discard(sock)
+
+
+def _is_refused(request: Any) -> bool:
+    return getattr(request, "ws_refused", False)
+
+
+def _publish(handler: Any, peer: tuple[str, int]) -> bool:
+    """Tell the bus of a websocket; whether it has an owner now, or had one."""
+    try:
+        found = cherrypy.engine.publish("handle-websocket", handler, peer)
+    except ChannelFailures:
+        # The bus has logged it. Another subscriber may have taken the websocket all the
+        # same, so it has to end by itself.
+        (getattr(handler, "close_connection", None) or handler.terminate)()
+        return True
+    if not found:
+        logger.error(
+            "Nobody serves websockets: WebSocketPlugin(cherrypy.engine).subscribe() is missing"
+        )
+    return bool(found)
 
 
 def _judge(request: Any, *policy: Any) -> Acceptance:
     """Judge CherryPy's request; ``policy`` is that of :func:`accept_request`."""
-    headers = Headers(request.header_list)
+    sent = request
+    while sent.prev is not None:
+        # An InternalRedirect changes the method and adds a length.
+        sent = sent.prev
     try:
         return accept_request(
-            Request(request.method, request.protocol, headers, request.base), *policy
+            Request(sent.method, sent.protocol, Headers(sent.header_list), request.base), *policy
         )
     except HandshakeError as error:
         log = logger.warning if error.status == _FORBIDDEN else logger.info
@@ -236,6 +266,15 @@ class WebSocketPlugin(plugins.SimplePlugin):
         super().__init__(bus)
         #: A :class:`~ws4py.manager.WebSocketManager`; may be replaced before the start.
         self.manager = WebSocketManager()
+
+    def subscribe(self) -> None:
+        """Listen to the bus from now on."""
+        super().subscribe()
+        # A subclass that overrides these two does not repeat their priorities.
+        for channel in ("start", "stop"):
+            method = getattr(self, channel)
+            usual = getattr(WebSocketPlugin, channel).priority
+            self.bus.subscribe(channel, method, getattr(method, "priority", usual))
 
     def start(self) -> None:
         """Start serving; called by the bus."""
@@ -278,7 +317,9 @@ class WebSocketPlugin(plugins.SimplePlugin):
     def cleanup(self) -> None:
         """Second phase of stopping: end the manager's thread within a bounded time."""
         self.manager.stop()
-        self.manager.join()
+        self.manager.join(self.manager.stop_timeout + _CALLBACK_SECONDS)
+        if self.manager.is_alive() and threading.current_thread() is not self.manager:
+            logger.error("A websocket's handler is still in a callback; not waiting for it")
 
     cleanup.priority = 74  # type: ignore[attr-defined]
 
