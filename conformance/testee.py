@@ -23,7 +23,8 @@ HERE = Path(__file__).resolve().parent
 
 # The command, without its --log; the interpreter is the one that runs this.
 SERVERS: dict[str, tuple[str, ...]] = {
-    "cherrypy": (sys.executable, str(HERE / "servers" / "cherrypy_server.py")),
+    name: (sys.executable, str(HERE / "servers" / f"{name}_server.py"))
+    for name in ("cherrypy", "gevent", "gunicorn", "wsgiref")
 }
 
 START_SECONDS = 60

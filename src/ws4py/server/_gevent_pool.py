@@ -1,0 +1,126 @@
+"""The websockets of a gevent server: who is served, how many, and how they end.
+
+It keeps the books; reading, writing and waiting are in :mod:`ws4py.server._hub`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gevent
+from gevent.event import Event
+from gevent.pool import Pool
+
+from ws4py import format_addresses
+from ws4py._engine.guard import guarded
+from ws4py._engine.turn_away import turn_away
+from ws4py._log import logger
+from ws4py._wire.codes import GOING_AWAY, TRY_AGAIN_LATER
+from ws4py.server._hub import Hub, HubChannel
+from ws4py.websocket import WebSocket
+
+__all__ = ["GEventWebSocketPool"]
+
+_GOODBYE = "Server is shutting down"
+
+
+class GEventWebSocketPool(Pool):
+    """Serves websockets on the hub.
+
+    :param size: how many websockets at the most; those above are turned away with
+        1013. ``None`` for no limit.
+    """
+
+    #: Seconds that :meth:`clear` gives the peers to complete the closing handshake.
+    stop_timeout = 1.0
+
+    #: Turn away who still comes, with 1001.
+    refusing = False
+
+    def __init__(self, size: int | None = None, greenlet_class: Any = None) -> None:
+        super().__init__(size, greenlet_class)
+        #: The websockets that are served.
+        self.websockets: set[Any] = set()
+        self._channels: dict[HubChannel, Event] = {}
+        self._runners: dict[gevent.Greenlet, Any] = {}
+        self._hub = Hub(self._forget)
+
+    def serve(self, websocket: Any) -> Any:
+        """Serve a websocket from now on; does not wait.
+
+        :returns: an event, or a greenlet, that is set when the websocket has ended;
+            ``None`` where it was turned away.
+        """
+        if self.refusing:
+            turn_away(websocket.sock, GOING_AWAY, _GOODBYE)
+            return None
+        if self.size is not None and len(self.websockets) >= self.size:
+            logger.warning("A websocket above the pool's size %s was turned away", self.size)
+            turn_away(websocket.sock, TRY_AGAIN_LATER, "the pool's size is reached")
+            return None
+        logger.info("Managing websocket %s", format_addresses(websocket))
+        if _runs_itself(websocket):
+            return self._run(websocket)
+        channel = HubChannel(self._hub, websocket)
+        ended = self._channels[channel] = Event()
+        self.websockets.add(websocket)
+        gevent.spawn(channel.run, channel.begin)
+        return ended
+
+    def track(self, websocket: Any) -> gevent.Greenlet:
+        """Serve a websocket; returns a greenlet that ends when the websocket has."""
+        ended = self.serve(websocket)
+        if isinstance(ended, gevent.Greenlet):
+            return ended
+        return gevent.spawn(ended.wait if ended is not None else bool)
+
+    def add(self, websocket: Any) -> None:
+        """Serve a websocket, as a manager's method of this name; or track a greenlet."""
+        if isinstance(websocket, gevent.Greenlet):
+            super().add(websocket)
+        else:
+            self.serve(websocket)
+
+    def clear(self, timeout: float | None = None) -> None:
+        """Close every websocket with 1001 and wait for their ends.
+
+        :param timeout: seconds, :attr:`stop_timeout` by default; who has not
+            answered then is cut off.
+        """
+        channels, runners = list(self._channels), list(self._runners)
+        ends = [*self._channels.values(), *runners]
+        for channel in channels:
+            channel.say_goodbye(GOING_AWAY, _GOODBYE)
+        for websocket in list(self._runners.values()):
+            guarded(websocket.close, GOING_AWAY, _GOODBYE)
+        gevent.wait(ends, timeout=self.stop_timeout if timeout is None else timeout)
+        for channel in channels:
+            guarded(channel.expire)
+        gevent.killall(runners, timeout=self.stop_timeout)
+
+    def _run(self, websocket: Any) -> gevent.Greenlet:
+        """Have a program's own ``run`` called, in a greenlet of its own."""
+        greenlet = gevent.Greenlet(guarded, websocket.run)
+        self._runners[greenlet] = websocket
+        self.websockets.add(websocket)
+        greenlet.link(self._ran)
+        greenlet.start()
+        return greenlet
+
+    def _ran(self, greenlet: gevent.Greenlet) -> None:
+        self.websockets.discard(self._runners.pop(greenlet, None))
+
+    def _forget(self, channel: HubChannel) -> None:
+        ended = self._channels.pop(channel, None)
+        if ended is not None:
+            self.websockets.discard(channel.websocket)
+            logger.info("Terminating websocket %s", format_addresses(channel.websocket))
+            ended.set()
+
+
+def _runs_itself(websocket: Any) -> bool:
+    """Whether it is no websocket of ours, or one that overrides ``run``."""
+    kind = type(websocket)
+    if not issubclass(kind, WebSocket):
+        return True
+    return kind.run is not WebSocket.run or "run" in vars(websocket)
