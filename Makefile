@@ -12,7 +12,7 @@ endif
 .DEFAULT_GOAL := help
 # The checks share .venv and one data file of coverage, and two cores are soon full.
 .NOTPARALLEL:
-.PHONY: help demo test dev browser lint types imports shape architecture mirror coverage \
+.PHONY: help demo test bench dev browser lint types imports shape architecture mirror coverage \
 	conformance conformance-quick pythons clean
 
 help: ## this list
@@ -48,7 +48,7 @@ architecture: dev ## ARCHITECTURE.md's tree against the real one
 
 coverage: dev browser ## the tests with branch coverage
 	$(PY) -m coverage erase
-	$(PY) -m coverage run -m pytest
+	$(PY) -m coverage run -m pytest --numprocesses=auto --dist=loadfile
 	$(PY) -m coverage combine --quiet
 	$(PY) -m coverage report
 
@@ -60,6 +60,9 @@ conformance: dev ## the whole Autobahn|Testsuite
 
 conformance-quick: dev ## the part of it that CI runs
 	$(PY) conformance/run.py --quick
+
+bench: dev ## ws4py beside C and its peers (SCENARIO=… PEER=…)
+	$(PY) benchmarks/run.py $(if $(SCENARIO),--scenario "$(SCENARIO)") $(if $(PEER),--peer "$(PEER)")
 
 pythons: browser ## the tests under every CPython found
 	@tools/run_pythons.sh

@@ -35,24 +35,24 @@ def colour(document: Document, name: str) -> str:
     return OLD if name.startswith("old-") else GREY
 
 
-def bars(document: Document, target: Path) -> None:
+def panels(document: Document, target: Path) -> None:
     """Draw one panel for each scenario: the servers' CPU time, cheapest on top."""
     summary = document["summary"]
-    panels = [
+    names = [
         name
         for name, each in document["scenarios"].items()
         if not each["chart"] and each["load"] != "idle" and summary.get(name)
     ]
-    if not panels:
+    if not names:
         return
-    lines = math.ceil(len(panels) / COLUMNS)
-    most = max(len(summary[name]) for name in panels)
+    lines = math.ceil(len(names) / COLUMNS)
+    most = max(len(summary[name]) for name in names)
     figure, axes = plt.subplots(
         lines, COLUMNS, figsize=(15, lines * (1 + 0.24 * most)), squeeze=False, layout="constrained"
     )
-    for place in list(axes.flat)[len(panels) :]:
+    for place in list(axes.flat)[len(names) :]:
         place.set_visible(False)
-    for place, name in zip(axes.flat, panels, strict=False):
+    for place, name in zip(axes.flat, names, strict=False):
         _panel(document, place, name)
     figure.suptitle("Server CPU time, µs (logarithmic)")
     _save(figure, target / "cpu.svg")
@@ -62,12 +62,17 @@ def _panel(document: Document, place: Any, name: str) -> None:
     cells = sorted(document["summary"][name].items(), key=lambda cell: -cell[1]["cpu_us"])
     values = [each["cpu_us"] for _, each in cells]
     titles = [document["peers"][peer]["title"] for peer, _ in cells]
-    drawn = place.barh(titles, values, color=[colour(document, peer) for peer, _ in cells])
-    place.bar_label(drawn, labels=[f" {value:.3g}" for value in values], fontsize=7)
+    # Points and not bars: on a logarithmic axis a bar's length says nothing.
+    place.scatter(values, titles, color=[colour(document, peer) for peer, _ in cells], zorder=2)
+    for value, title in zip(values, titles, strict=True):
+        text = f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+        place.annotate(text, (value, title), (6, -2.5), textcoords="offset points", fontsize=7)
     scenario = document["scenarios"][name]
     place.set_title(f"{scenario['title']}\nper {scenario['unit']}", fontsize=9)
     place.set_xscale("log")
-    place.margins(x=0.15)
+    place.xaxis.set_minor_formatter("")
+    place.grid(visible=True, axis="y", alpha=0.4, zorder=0)
+    place.margins(x=0.2)
     place.tick_params(labelsize=7)
 
 
@@ -140,7 +145,7 @@ def main() -> None:
     document = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     target = Path(sys.argv[2])
     mpl.rcParams["svg.hashsalt"] = "ws4py"
-    bars(document, target)
+    panels(document, target)
     curves(document, "connections", "connections", target)
     curves(document, "size", "bytes in a message", target)
     memory(document, target)

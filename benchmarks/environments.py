@@ -7,6 +7,7 @@ cannot be had is an UnavailableError with the installer's reason.
 
 from __future__ import annotations
 
+import functools
 import json
 import shutil
 import sys
@@ -85,9 +86,15 @@ def _stamp(peer: Peer, folder: Path) -> str:
             "options": peer.pip_options,
             "python": sys.version,
             "folder": str(folder),
-            "checkout": fingerprints.of_files(fingerprints.source_files(ROOT)) if own else "",
+            "checkout": _checkout() if own else "",
         }
     )
+
+
+@functools.cache
+def _checkout() -> str:
+    """Sum up the sources once for a run: an edit meanwhile must not come between two peers."""
+    return fingerprints.of_files(fingerprints.source_files(ROOT))
 
 
 def _virtual_environment(peer: Peer, folder: Path, log: Path) -> None:

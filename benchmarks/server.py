@@ -70,7 +70,11 @@ def running(prepared: Prepared, scenario: Scenario, core: int, logs: Path) -> It
     server = Server(process, 0, log)
     try:
         server.port = _port(process, log)
-        yield server
+        try:
+            yield server
+        except MeasurementError as error:
+            words = end_of(log, 1)
+            raise MeasurementError(f"{error}; server: {words}" if words else str(error)) from error
     finally:
         server.stop()
         assert process.stdout is not None

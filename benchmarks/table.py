@@ -57,8 +57,8 @@ def _machine(document: Document) -> str:
         f"{machine['processor']}, {machine['cores']} cores, {machine['kernel']}, "
         f"CPython {machine['python']}, {machine['compiler']}. Commit {run['commit'][:12]}{state}, "
         f"{run['started']}. Medians of {run['rounds']} rounds of {run['seconds']:g} s; server on "
-        f"core {run['server_core']}, load on core {run['load_core']}; load average before the run "
-        f"{run['load_average']:.2f}."
+        f"core {run['server_core']}, load on core {run['load_core']}; {run['descriptors']:,} "
+        f"descriptors at most; load average before the run {run['load_average']:.2f}."
     )
 
 

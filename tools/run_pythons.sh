@@ -1,6 +1,8 @@
 #!/bin/sh
 # Runs the test suite under every CPython that ws4py supports and that is found here, each in its own
-# environment below .venvs/. All are tried, also after a failure; the last line counts them.
+# environment below .venvs/. All are tried, also after a failure; the last line counts them. The tests of
+# what only developers use (tools, the benchmarks' and conformance's own logic, the demo) have been run
+# by `make test`.
 #
 #   EXCEPT=3.11 tools/run_pythons.sh    leaves 3.11 out (CI has just run the suite with it)
 set -eu
@@ -8,6 +10,7 @@ set -eu
 cd "$(dirname "$0")/.."
 minors="3.10 3.11 3.12 3.13"
 passed="" failed="" absent=""
+others="--ignore=tests/tools --ignore=tests/conformance --ignore=tests/benchmarks --ignore=tests/examples"
 
 for minor in $minors; do
     if [ "$minor" = "${EXCEPT:-}" ]; then
@@ -21,7 +24,7 @@ for minor in $minors; do
     fi
     echo "== CPython $minor: $base"
     if tools/setup_env.sh test ".venvs/$minor" "$base" &&
-       ".venvs/$minor/bin/python" -m pytest -q </dev/null; then
+       ".venvs/$minor/bin/python" -m pytest -q --numprocesses=auto --dist=loadfile $others </dev/null; then
         passed="$passed $minor"
     else
         failed="$failed $minor"

@@ -57,6 +57,8 @@ def run(monkeypatch, tmp_path):
     monkeypatch.setattr(cli.environments, "prepare", stand_in.prepare)
     monkeypatch.setattr(cli.environments, "tool", lambda *_arguments: "python")
     monkeypatch.setattr(cli.commands, "output_of", stand_in.output_of)
+    # The real one would stay with the whole test run.
+    monkeypatch.setattr(cli.limits, "raise_descriptors", lambda: 1024)
     monkeypatch.setattr(cli.machine, "commit", lambda: {"commit": "abc", "changed_files": 0})
     monkeypatch.setattr(cli.syscalls, "available", lambda _cache: None)
     monkeypatch.setattr(cli.rounds, "execute", stand_in.execute)

@@ -43,7 +43,8 @@ class Commands:
 def commands(monkeypatch):
     stand_in = Commands()
     monkeypatch.setattr(environments, "commands", stand_in)
-    return stand_in
+    yield stand_in
+    environments._checkout.cache_clear()
 
 
 def test_a_peer_is_installed_into_a_place_of_its_own(commands, tmp_path):
@@ -109,6 +110,17 @@ def test_ours_is_built_from_a_copy_of_this_checkout(commands, tmp_path):
     assert found.folder == environments.ROOT
     assert found.versions["ws4py"] == "1.0"
     assert found.versions["compiled parts:"] == "none"
+
+
+def test_an_edit_during_a_run_does_not_come_in_between(commands, tmp_path, monkeypatch):
+    environments.prepare(OURS, tmp_path)
+    steps = len(commands.steps)
+    monkeypatch.setattr(environments.fingerprints, "of_files", lambda _files: "edited")
+    environments.prepare(OURS, tmp_path)
+    assert len(commands.steps) == steps
+    environments._checkout.cache_clear()
+    environments.prepare(OURS, tmp_path)
+    assert len(commands.steps) > steps
 
 
 def test_the_copy_has_what_a_build_needs(tmp_path):

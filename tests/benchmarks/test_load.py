@@ -165,6 +165,7 @@ def test_fragments_and_pings_are_no_errors(programs):
     [
         (lambda text: text.replace(b"101 ", b"403 "), "refused"),
         (lambda text: text.replace(b"Accept: ", b"Accept: x"), "Sec-WebSocket-Accept"),
+        (lambda text: text.replace(b"=\r\n", b"A\r\n"), "Sec-WebSocket-Accept"),
         (lambda text: text.replace(b"Accept", b"Except"), "Sec-WebSocket-Accept"),
         (lambda text: text + b"\x81\x00", "behind the handshake"),
         (lambda _text: b"", "in the handshake"),

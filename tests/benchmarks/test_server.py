@@ -93,6 +93,17 @@ def test_one_that_names_no_port_is_told(run, monkeypatch, body, complaint):
         run(body).__enter__()
 
 
+def test_what_the_server_said_last_stands_in_the_failure(run):
+    body = "print('out of threads', file=sys.stderr, flush=True)"
+    with (
+        pytest.raises(MeasurementError, match="it was refused; server: out of threads"),
+        run(body + SERVES),
+    ):
+        raise MeasurementError("it was refused")
+    with pytest.raises(MeasurementError, match=r"refused$"), run(SERVES):
+        raise MeasurementError("it was refused")
+
+
 def test_one_that_ends_meanwhile_is_told(run):
     with run("print(1, flush=True)\nsys.exit('died')") as each:
 

@@ -26,6 +26,7 @@ def document(results, **more):
             "seconds": 2.0,
             "server_core": 0,
             "load_core": 1,
+            "descriptors": 20_000,
             "load_average": 0.25,
         },
         "peers": {
@@ -57,7 +58,13 @@ def test_rows_are_markdown():
 
 def test_who_where_and_how():
     text = table.markdown(document({"one": {"c": cell(2)}}))
-    for words in ("A Processor, 2 cores", "Commit 0123456789ab,", "5 rounds of 2 s", "average"):
+    for words in (
+        "A Processor, 2 cores",
+        "Commit 0123456789ab,",
+        "5 rounds of 2 s",
+        "20,000 descr",
+        "average",
+    ):
         assert words in text
     assert "changed" not in text
 
