@@ -1,4 +1,4 @@
-"""The command line: one run of the suite against one server, compared with the committed verdicts.
+"""The command line: a run of the suite against each server, compared with the committed verdicts.
 
 It ends with the plain line "N passed, N failed" and an exit status, so that whoever calls it has to
 understand nothing else. It must never pass a run in which nothing was executed.
@@ -48,13 +48,22 @@ class Tally(NamedTuple):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run as told and return the exit status."""
     options = _parse(arguments)
+    tallies = [_tally(options, server) for server in options.server]
+    # A server of which nothing was executed is not made good by another.
+    good = all(tally.good for tally in tallies)
+    print(Tally(*map(sum, zip(*tallies, strict=True))))
+    return 0 if good else 1
+
+
+def _tally(options: argparse.Namespace, server: str) -> Tally:
+    one = argparse.Namespace(**{**vars(options), "server": server})
     try:
-        tally = _update(options) if options.update else _check(options)
+        tally = _update(one) if one.update else _check(one)
     except ConformanceError as error:
         print(f"conformance: {error}")
         tally = Tally(failed=1)
-    print(tally)
-    return 0 if tally.good else 1
+    print(f"conformance: {server}: {tally}", flush=True)
+    return tally
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -62,7 +71,10 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         prog="conformance/run.py",
         description="Run Autobahn|Testsuite against a server and compare with expected verdicts.",
     )
-    parser.add_argument("--server", choices=sorted(testee.SERVERS), default="cherrypy")
+    every = sorted(testee.SERVERS)
+    parser.add_argument(
+        "--server", choices=every, nargs="+", default=every, help="only these, not all of them"
+    )
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--quick", action="store_true", help="without sections 9, 12 and 13")
     which.add_argument("--cases", nargs="+", metavar="CASE", help="only these, as in 7.9.* or 2.10")

@@ -12,7 +12,7 @@ import pytest
 from tests.support.raw import BINARY, CLOSE, PING, PONG, TEXT, frame
 from tests.support.serving import Echo, Peer, Recorder, serving
 from tests.support.sockets import KINDS, tcp_pair
-from tests.support.waiting import DEADLINE, wait_until
+from tests.support.waiting import DEADLINE
 
 HELD = 64 * 1024
 

@@ -107,6 +107,11 @@ class TestAnyMessage:
         with pytest.raises(TypeError, match=type(data).__name__):
             TextMessage("x").extend(data)
 
+    def test_nothing_is_empty(self):
+        for message in (Message(TEXT), TextMessage(), BinaryMessage()):
+            assert message.data == b""
+            assert keys(message.single()) == keys(message.fragment()) == [None]
+
     def test_extending_text(self):
         message = TextMessage("ż")
         message.extend("ó")
@@ -179,11 +184,11 @@ class TestControl:
         assert len(CloseControlMessage(1000, "é" * 100).data) <= 125
 
     def test_125_bytes_are_the_limit(self):
-        message = PingControlMessage(bytes(125))
-        assert len(message.single()) == 127
-        message.extend(b"x")
-        with pytest.raises(ValueError, match="125 bytes"):
-            message.single()
+        for message in (PingControlMessage(bytes(125)), CloseControlMessage(1000, "x" * 123)):
+            assert len(message.single()) == 127
+            message.extend(b"x")
+            with pytest.raises(ValueError, match="125 bytes"):
+                message.single()
 
 
 class TestFrames:

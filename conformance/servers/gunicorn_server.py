@@ -1,4 +1,4 @@
-"""gunicorn with a gthread worker and one echoing WebSocket, the server under test of a conformance run.
+"""gunicorn (gthread) with one echoing WebSocket, the server under test of a conformance run.
 
 See cherrypy_server.py for what it has to keep to.
 """
@@ -31,6 +31,9 @@ class Application(BaseApplication):  # type: ignore[misc]  # gunicorn's classes 
         """Take our settings."""
         for name, value in self._settings.items():
             self.cfg.set(name, value)
+        # It would be one for all of a user's, and older releases have none.
+        if "control_socket_disable" in self.cfg.settings:
+            self.cfg.set("control_socket_disable", value=True)
 
     def load(self) -> WebSocketWSGIApplication:
         """Return the application, in the worker."""

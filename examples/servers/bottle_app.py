@@ -7,6 +7,7 @@ import signal
 import sys
 
 import bottle
+import gevent
 
 from ws4py.server.geventserver import WSGIServer
 from ws4py.server.wsgiutils import WebSocketWSGIApplication
@@ -25,5 +26,5 @@ app.mount("/ws/", WebSocketWSGIApplication(handler_cls=EchoWebSocket))
 if __name__ == "__main__":
     port = int(sys.argv[1]) if len(sys.argv) > 1 else 9000
     server = WSGIServer(("127.0.0.1", port), app)
-    signal.signal(signal.SIGTERM, lambda *_: server.stop())
+    gevent.signal_handler(signal.SIGTERM, server.stop)
     server.serve_forever()

@@ -31,7 +31,8 @@ def index():
     return "open a WebSocket to /ws?name=you"
 
 
-@app.route("/ws")
+# Without websocket=True Flask answers upgrade requests with 400; with it, all others.
+@app.route("/ws", websocket=True)
 def ws():
     # Sessions, cookies and log-ins are at hand here; what is put into the environ
     # reaches the handler.

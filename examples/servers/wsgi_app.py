@@ -16,28 +16,34 @@ websockets = WebSocketWSGIApplication(handler_cls=EchoWebSocket)
 def application(environ, start_response):
     if environ["PATH_INFO"] == "/ws":
         return websockets(environ, start_response)
-    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "24")])
-    return [b"open a WebSocket to /ws\n"]
+    body = b"open a WebSocket to /ws\n"
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
+    return [body]
 
 
 def serve_by_wsgiref(port):
+    import threading
     from wsgiref.simple_server import make_server
 
     from ws4py.server.wsgirefserver import WebSocketWSGIRequestHandler, WSGIServer
 
     server = make_server("127.0.0.1", port, application, WSGIServer, WebSocketWSGIRequestHandler)
+    # wsgiref calls the application on this thread, where a signal's SystemExit could
+    # come up in the middle of it.
+    end = threading.Thread(target=server.shutdown)
+    signal.signal(signal.SIGTERM, lambda *_: end.start())
     with server:
         server.serve_forever()
 
 
 def serve_by_gevent(port):
+    import gevent
+
     from ws4py.server.geventserver import WSGIServer
 
     server = WSGIServer(("127.0.0.1", port), application)
-    try:
-        server.serve_forever()
-    finally:
-        server.stop()
+    gevent.signal_handler(signal.SIGTERM, server.stop)
+    server.serve_forever()
 
 
 def serve_by_cheroot(port):

@@ -36,7 +36,7 @@ __all__ = [
 _LINGER_NOT = struct.pack("ii", 1, 0)
 _DISCARD_SIZE = 64 * 1024
 
-_making = threading.Lock()
+_making = threading.RLock()
 
 
 class PlainTransport:
@@ -113,12 +113,13 @@ class TLSTransport(PlainTransport):
 
     OpenSSL's objects may be used by one thread at a time, so every call is made
     under a lock; the socket does not block, so the lock is never held for long.
+    (It is reentrant for the sake of a signal's handler.)
     """
 
     buffers = True
 
     def __init__(self, sock: Any) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         super().__init__(sock)
 
     def recv(self, size: int) -> bytes | None:
@@ -229,9 +230,23 @@ def _is_pyopenssl(sock: Any) -> bool:
     )
 
 
+def _is_ssl(sock: Any) -> bool:
+    # gevent's class has the standard library's objects inside but is none of its own;
+    # a socket that was taken from a server says so itself.
+    kind = type(sock)
+    return getattr(kind, "is_tls", False) is True or any(
+        each.__name__ == "SSLSocket" for each in kind.__mro__
+    )
+
+
+def _is_cooperative(sock: Any) -> bool:
+    """Whether its calls wait without holding up the thread: gevent's."""
+    return type(sock).__module__.startswith("gevent.")
+
+
 def is_tls(sock: Any) -> bool:
     """Whether ``sock`` is one of the TLS sockets this module knows."""
-    return _is_a(sock, ssl.SSLSocket) or _is_pyopenssl(sock)
+    return _is_ssl(sock) or _is_pyopenssl(sock)
 
 
 def is_real(sock: Any) -> bool:
@@ -257,7 +272,7 @@ def transport_for(sock: Any) -> PlainTransport:
     """
     if _is_pyopenssl(sock):
         return PyOpenSSLTransport(sock)
-    if _is_a(sock, ssl.SSLSocket):
+    if _is_ssl(sock):
         return TLSTransport(sock)
     return PlainTransport(sock)
 
@@ -267,8 +282,14 @@ def interrupt(sock: Any) -> None:
     with contextlib.suppress(OSError):
         if _is_pyopenssl(sock):
             sock.sock_shutdown(socket.SHUT_RDWR)
-        elif is_real(sock):
-            socket.socket.shutdown(sock, socket.SHUT_RDWR)
+        elif hasattr(type(sock), "interrupt"):
+            sock.interrupt()
+        else:
+            # The class below any TLS; gevent's is not the standard library's.
+            for kind in type(sock).__mro__:
+                if kind.__name__ == "socket":
+                    kind.shutdown(sock, socket.SHUT_RDWR)  # type: ignore[attr-defined]  # a socket's
+                    break
 
 
 class Blocking:
@@ -279,13 +300,17 @@ class Blocking:
     real socket, such as a test's stand-in, is simply called.
     """
 
+    # There is one for each connection.
+    __slots__ = ("_cooperative", "_deadline", "_gate", "_reader", "sock", "transport", "unsent")
+
     def __init__(self, sock: Any) -> None:
         self.sock = sock
         #: Of a TLS socket; its lock keeps TLS in order, so there is one for each socket.
         self.transport = transport_for(sock) if is_tls(sock) else None
         #: To be sent first: the rest of what a loop had queued when it let the socket go.
         self.unsent = b""
-        self._gate = threading.Lock()
+        self._cooperative = _is_cooperative(sock)
+        self._gate = threading.RLock()
         self._reader: int | None = None
         self._deadline: threading.Timer | None = None
 
@@ -297,7 +322,7 @@ class Blocking:
         :param timeout: seconds, ``None`` for ever; a plain socket has its own.
         :raises TimeoutError: nothing came in time.
         """
-        if self.transport is None:
+        if self.transport is None or self._cooperative:
             return self.sock.recv(size)  # type: ignore[no-any-return]  # sock is Any on purpose
         return _recv(self._nonblocking(self.transport), size, timeout)
 
@@ -323,7 +348,15 @@ class Blocking:
         """
         if self.unsent:
             data, self.unsent = self.unsent + data, b""
-        if self.transport is None:
+        try:
+            self._sendall(data, timeout)
+        except OSError:
+            # Half a frame may be out, and nothing makes sense behind it.
+            interrupt(self.sock)
+            raise
+
+    def _sendall(self, data: bytes, timeout: float | None) -> None:
+        if self.transport is None or self._cooperative:
             self.sock.sendall(data)
             return
         transport = self._nonblocking(self.transport)

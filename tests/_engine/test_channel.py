@@ -226,10 +226,10 @@ class TestEnding:
             it.websocket.close_timeout = DEADLINE
             it.peer.send(close_frame(4000))
             wait_until(lambda: it.channel._draining)
-            received = iter([b"x"] * 100 + [b""])
-            it.on_loop(lambda: setattr(it.channel.transport, "recv", lambda _: next(received)))
-            it.on_loop(lambda: it.channel.on_ready(1))
-            assert next(received) == b"x"
+            received, seen = iter([b"x"] * 100 + [b""]), []
+            it.channel.transport.recv = lambda _: next(received)
+            it.on_loop(lambda: (it.channel.on_ready(1), seen.append(it.channel._unread)))
+            assert seen == [True]
             assert it.websocket.wait_end() == (4000, "")
 
     def test_reset_behind_the_closing_handshake(self):

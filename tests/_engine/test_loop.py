@@ -112,6 +112,14 @@ def test_posted_from_its_own_thread(running):
     wait_until(lambda: seen == [True] * 6)
 
 
+def test_posted_by_a_signals_handler(running):
+    """It interrupts its own thread anywhere, in the middle of post() as well."""
+    done = threading.Event()
+    with running.loop._gate:
+        assert running.loop.post(done.set)
+    assert done.wait(DEADLINE)
+
+
 def test_posted_call_that_raises(running, caplog):
     seen = []
     running.loop.post(lambda: 1 / 0)

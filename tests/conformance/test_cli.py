@@ -268,3 +268,36 @@ def test_without_python27_ci_fails_and_says_how_to_get_it(monkeypatch, capsys, n
 def test_without_python27_an_update_fails(capsys):
     assert cli.main(["--update"]) == 1
     assert last_line(capsys) == "0 passed, 1 failed"
+
+
+@pytest.fixture
+def another(fake, expected, monkeypatch):
+    """A second server, with expected verdicts of its own."""
+    assert fake, "it has replaced the servers"
+    program = testee.SERVERS["cherrypy"]
+    monkeypatch.setattr(testee, "SERVERS", {"cherrypy": program, "wsgiref": program})
+    file = expected.with_name("wsgiref.json")
+    write_expected(file, GOOD)
+    return file
+
+
+@pytest.mark.usefixtures("another")
+def test_every_server_is_tested(fake, capsys):
+    assert cli.main([]) == 0
+    out = capsys.readouterr().out
+    assert "conformance: wsgiref: 3 passed, 0 failed" in out
+    assert out.splitlines()[-1] == "6 passed, 0 failed"
+    assert [job.agent for job in fake.jobs] == ["ws4py-cherrypy", "ws4py-wsgiref"]
+
+
+@pytest.mark.usefixtures("another")
+def test_one_server_can_be_chosen(fake, capsys):
+    assert cli.main(["--server", "wsgiref"]) == 0
+    assert last_line(capsys) == "3 passed, 0 failed"
+    assert [job.agent for job in fake.jobs] == ["ws4py-wsgiref"]
+
+
+def test_a_server_that_is_not_as_expected_fails_the_run(another, capsys):
+    write_expected(another, {**GOOD, "1.1.1": FAILED})
+    assert cli.main([]) == 1
+    assert "conformance: cherrypy: 3 passed, 0 failed" in capsys.readouterr().out

@@ -125,6 +125,14 @@ class TestFragments:
         expected = [(TEXT, b"123"), (TEXT, b"second"), (BINARY, b"third"), (TEXT, b"fourth")]
         assert pair.other(sender).messages == expected
 
+    def test_what_has_waited_leaves_once(self):
+        connection = Connection(SERVER)
+        for payload in (b"a", b"b"):
+            connection.send_fragment(TEXT, payload, True, False)
+            connection.send_message(TEXT, b"waited")
+            sent = read_frames(connection.send_fragment(TEXT, payload, False, True))
+            assert sent == [Frame(CONTINUATION, payload), Frame(TEXT, b"waited")]
+
     def test_control_frames_do_not_wait(self):
         connection = Connection(SERVER)
         connection.send_fragment(TEXT, b"1", True, False)
@@ -257,12 +265,18 @@ class TestClosing:
         assert connection.violation.__traceback__ is None
         assert connection.reading_done
 
+    def test_a_message_before_them_is_delivered(self):
+        connection = Connection(SERVER)
+        events = connection.receive(frame(TEXT, b"good") + frame(CLOSE, b"\x03"))
+        assert events == [(TEXT, b"good"), (FAILED, b"")]
+
     def test_a_message_before_the_close_frame_can_still_be_answered(self):
         """The state changes when the event is answered, not when it is received."""
         connection = Connection(SERVER)
         message, close = connection.receive(frame(TEXT, b"question") + close_frame())
         assert message == (TEXT, b"question")
         assert connection.state is OPEN
+        assert connection.reading_done
         sent = connection.send_message(TEXT, b"reply") + connection.respond(close)
         assert [each.opcode for each in read_frames(sent)] == [TEXT, CLOSE]
 
@@ -362,7 +376,7 @@ class TestFailing:
         assert connection.fail()
         assert connection.fail() == b""
 
-    @pytest.mark.parametrize("data", [close_frame(3000), frame(7)])
+    @pytest.mark.parametrize("data", [close_frame(3000), frame(7)], ids=["close", "reserved"])
     def test_while_an_event_is_still_to_be_answered(self, data):
         """A handler raises; behind its message came a close frame or worse."""
         connection = Connection(SERVER)

@@ -79,7 +79,7 @@ def test_what_the_server_waits_for_is_an_end_and_no_frame(taken):
 def test_it_can_be_made_not_to_block(taken):
     ours, _, _ = taken
     ours.setblocking(False)
-    with pytest.raises(OSError, match="unavailable|want|did not complete"):
+    with pytest.raises(OSError, match=r"unavailable|want|did not complete"):
         ours.recv(1)
     ours.settimeout(5)
     assert ours.gettimeout() == 5

@@ -104,8 +104,12 @@ def test_the_handler_may_be_any_callable_with_four_arguments(kind):
             return "handler"
 
     make = Program().make
+
+    def closure(*arguments):
+        return make(*arguments)
+
     handler = {
-        "closure": lambda *arguments: make(*arguments),
+        "closure": closure,
         "partial": functools.partial(make),
         "method": make,
     }[kind]

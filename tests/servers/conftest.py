@@ -36,6 +36,8 @@ def side_by_side(tls):
 
 
 def pytest_configure(config):
+    if os.environ.get("WS4PY_WRITE_TABLE") == "1" and getattr(config.option, "numprocesses", None):
+        raise pytest.UsageError("the table is written by one process: leave out --numprocesses")
     config.stash[_results] = Table(_TABLE)
 
 

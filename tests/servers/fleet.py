@@ -50,7 +50,6 @@ def _program(name, *options):
 
 
 def _gunicorn(worker, *options):
-    # The control socket would be one for all gunicorns of the machine.
     return (
         *("-m", "gunicorn", "--chdir", str(PROGRAMS), "--bind", "127.0.0.1:0"),
         *("--worker-class", worker, *options, "echo_app:application"),

@@ -10,6 +10,7 @@ import subprocess
 
 import ws4py
 from tests.support.raw import RawClient
+from tests.support.records import RecordClient
 from tests.support.tls import certificates
 from tests.support.waiting import DEADLINE, wait_until
 
@@ -32,7 +33,7 @@ class ServedProcess:
                 stdout=sink,
                 stderr=subprocess.STDOUT,
                 cwd=folder,
-                env=_environment(kind.path),
+                env=_environment(kind.path, folder),
             )
         self.port = self.pid = 0
 
@@ -69,6 +70,10 @@ class ServedProcess:
     def plain_client(self) -> RawClient:
         """A connection on which TLS, where there should be any, has not begun."""
         return RawClient(("127.0.0.1", self.port))
+
+    def record_client(self) -> RecordClient:
+        """A connection whose TLS records are the test's."""
+        return RecordClient(("127.0.0.1", self.port), self.tls)
 
     def connect(self, behind=b"", **changes) -> RawClient:
         """An upgraded connection."""
@@ -111,10 +116,13 @@ class ServedProcess:
         return self.process.wait(DEADLINE)
 
 
-def _environment(first) -> dict:
+def _environment(first, folder) -> dict:
     """The test's own environment, in which a child finds ws4py too.
 
     :param first: a folder whose packages are preferred.
+    :param folder: where gunicorn puts its control socket, which otherwise is one for
+        all of a user's.
     """
     places = [first, str(_SOURCE.parent), os.environ.get("PYTHONPATH", "")]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, places))}
+    path = os.pathsep.join(filter(None, places))
+    return {**os.environ, "PYTHONPATH": path, "XDG_RUNTIME_DIR": str(folder)}

@@ -22,6 +22,7 @@ CASES = [
     "bad handshakes",
     "SIGTERM with 50 open",
     "record ends in mid-frame",
+    "record in pieces",
     "1,000 messages in one write",
     "no close_notify",
     "stalled handshake: open ones",

@@ -18,6 +18,20 @@ def test_a_record_that_ends_in_the_middle_of_a_frame(tls, cut):
         assert client.read_frame() == Frame(TEXT, b"50")
 
 
+@pytest.mark.case("record in pieces")
+@pytest.mark.parametrize("cut", [3, 5, 20])
+def test_a_record_that_comes_in_pieces(tls, cut):
+    with tls.record_client() as client:
+        assert client.upgrade().status == 101
+        for number in range(3):
+            record = client.record(frame(TEXT, b"%d" % number))
+            client.sock.sendall(record[:cut])
+            # Meanwhile the server has been at other work, and at this piece.
+            assert tls.get() == b"hello"
+            client.sock.sendall(record[cut:])
+            assert client.read_frame() == Frame(TEXT, b"%d" % number)
+
+
 @pytest.mark.case("1,000 messages in one write")
 def test_a_thousand_messages_in_one_write(tls):
     with tls.connect() as client:

@@ -291,13 +291,17 @@ def test_from_many_threads(ends):
 
 
 def test_peer_that_takes_nothing_in_time():
-    for kind in ("tcp", "ssl"):
+    """Half a frame is out: nothing may follow, and who reads sees the end."""
+    for kind in KINDS:
         with pair(kind) as (sock, _):
             websocket = WebSocket(sock)
             websocket.sock_timeout = 0.1
             sock.settimeout(0.1)
             with pytest.raises(TimeoutError):
                 websocket.send(b"x" * 50_000_000, binary=True)
+            with pytest.raises(ConnectionError):
+                websocket.send("next")
+            assert websocket.once() is False
             websocket.terminate()
 
 

@@ -65,8 +65,9 @@ class Loop:
         self._make_poller = make_poller
         self._on_forget = on_forget
 
-        # -- Shared with other threads, under the gate.
-        self._gate = threading.Lock()
+        # -- Shared with other threads, under the gate. It is reentrant for the sake of a
+        # signal's handler that stops the service while its own thread is in here.
+        self._gate = threading.RLock()
         self._posted: deque[Callable[[], object]] = deque()
         self._wakeup: Wakeup | None = None
         self._woken = False

@@ -246,8 +246,6 @@ class MessageReader:
         ping, pong, or :data:`FAILED` as the last item when the peer broke a rule.
         """
         items: list[tuple[int, bytes]] = []
-        if self.done:
-            return items
         if self._unparsed:
             data = self._unparsed + data
             self._unparsed = b""
@@ -324,8 +322,6 @@ class MessageReader:
         self._begin_data(first, opcode, size, key)
         if not size and self._fin:
             self._finish_message(items)
-        elif size and position < len(data):
-            return self._take_payload(data, position, items)
         return position
 
     def _check_first_bytes(self, first: int, opcode: int, second: int) -> None:
@@ -412,8 +408,9 @@ class MessageReader:
         complete = self._fin and not self._left
         if self._key:
             chunk = apply_mask(chunk, self._key)
-            turn = taken % _KEY_SIZE
-            self._key = self._key[turn:] + self._key[:turn]
+            if self._left:
+                turn = taken % _KEY_SIZE
+                self._key = self._key[turn:] + self._key[:turn]
         if complete:
             self._finish_message(items, chunk)
         else:

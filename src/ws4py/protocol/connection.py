@@ -110,7 +110,7 @@ class Connection:
     @property
     def reading_done(self) -> bool:
         """Nothing that the peer still sends is of interest."""
-        return self._reader.done or self.state is CLOSED
+        return self._reader.done
 
     @property
     def close_code(self) -> int:

@@ -6,6 +6,8 @@ Only public attributes are used: ``WorkerThread.conn`` and the connection's
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import threading
 from typing import Any
 
@@ -13,7 +15,7 @@ from cheroot.makefile import MakeFile
 
 from ws4py.server._takeover import dead_socket, take_buffered
 
-__all__ = ["current_connection", "swap"]
+__all__ = ["current_connection", "cut", "swap"]
 
 
 def current_connection() -> Any:
@@ -28,6 +30,7 @@ def swap(connection: Any) -> tuple[Any, bytes]:
     to do next: keep the connection alive, expire it, close it.
 
     :returns: the socket, and the bytes that were received behind the request.
+    :raises OSError: no descriptor is left for the dead socket.
     """
     sock, initial = connection.socket, take_buffered(connection.rfile)
     dead = dead_socket()
@@ -35,3 +38,12 @@ def swap(connection: Any) -> tuple[Any, bytes]:
     connection.rfile = MakeFile(dead, "rb", connection.rbufsize)
     connection.wfile = MakeFile(dead, "wb", connection.wbufsize)
     return sock, initial
+
+
+def cut(connection: Any) -> None:
+    """End a connection that cannot be taken: cheroot reads an end next, and closes it."""
+    # What was received behind the request is no other request.
+    connection.rfile.read(len(take_buffered(connection.rfile)))
+    shutdown = getattr(connection.socket, "sock_shutdown", connection.socket.shutdown)
+    with contextlib.suppress(OSError):
+        shutdown(socket.SHUT_RDWR)

@@ -41,15 +41,15 @@ class GEventWebSocketPool(Pool):
         super().__init__(size, greenlet_class)
         #: The websockets that are served.
         self.websockets: set[Any] = set()
-        self._channels: dict[HubChannel, Event] = {}
+        # With the event of those whose end somebody waits for.
+        self._channels: dict[HubChannel, Event | None] = {}
         self._runners: dict[gevent.Greenlet, Any] = {}
         self._hub = Hub(self._forget)
 
     def serve(self, websocket: Any) -> Any:
         """Serve a websocket from now on; does not wait.
 
-        :returns: an event, or a greenlet, that is set when the websocket has ended;
-            ``None`` where it was turned away.
+        :returns: what serves it; ``None`` where it was turned away.
         """
         if self.refusing:
             turn_away(websocket.sock, GOING_AWAY, _GOODBYE)
@@ -62,17 +62,17 @@ class GEventWebSocketPool(Pool):
         if _runs_itself(websocket):
             return self._run(websocket)
         channel = HubChannel(self._hub, websocket)
-        ended = self._channels[channel] = Event()
+        self._channels[channel] = None
         self.websockets.add(websocket)
         gevent.spawn(channel.run, channel.begin)
-        return ended
+        return channel
 
     def track(self, websocket: Any) -> gevent.Greenlet:
         """Serve a websocket; returns a greenlet that ends when the websocket has."""
-        ended = self.serve(websocket)
-        if isinstance(ended, gevent.Greenlet):
-            return ended
-        return gevent.spawn(ended.wait if ended is not None else bool)
+        served = self.serve(websocket)
+        if isinstance(served, gevent.Greenlet):
+            return served
+        return gevent.spawn(bool if served is None else self._end_of(served).wait)
 
     def add(self, websocket: Any) -> None:
         """Serve a websocket, as a manager's method of this name; or track a greenlet."""
@@ -88,7 +88,7 @@ class GEventWebSocketPool(Pool):
             answered then is cut off.
         """
         channels, runners = list(self._channels), list(self._runners)
-        ends = [*self._channels.values(), *runners]
+        ends = [*map(self._end_of, channels), *runners]
         for channel in channels:
             channel.say_goodbye(GOING_AWAY, _GOODBYE)
         for websocket in list(self._runners.values()):
@@ -97,6 +97,16 @@ class GEventWebSocketPool(Pool):
         for channel in channels:
             guarded(channel.expire)
         gevent.killall(runners, timeout=self.stop_timeout)
+
+    def _end_of(self, channel: HubChannel) -> Event:
+        event = self._channels.get(channel)
+        if event is None:
+            event = Event()
+            if channel in self._channels:
+                self._channels[channel] = event
+            else:
+                event.set()
+        return event
 
     def _run(self, websocket: Any) -> gevent.Greenlet:
         """Have a program's own ``run`` called, in a greenlet of its own."""
@@ -111,10 +121,12 @@ class GEventWebSocketPool(Pool):
         self.websockets.discard(self._runners.pop(greenlet, None))
 
     def _forget(self, channel: HubChannel) -> None:
-        ended = self._channels.pop(channel, None)
+        if channel not in self._channels:
+            return
+        ended = self._channels.pop(channel)
+        self.websockets.discard(channel.websocket)
+        logger.info("Terminating websocket %s", format_addresses(channel.websocket))
         if ended is not None:
-            self.websockets.discard(channel.websocket)
-            logger.info("Terminating websocket %s", format_addresses(channel.websocket))
             ended.set()
 
 

@@ -118,7 +118,7 @@ class HubChannel(Channel):
         # The greenlet that is at work, what waits for it, and whether there is more
         # to do than the descriptor tells.
         self._worker: Any = None
-        self._work: list[Callable[[], object]] = []
+        self._work: list[Callable[[], object]] | None = None
         self._more = False
         super().__init__(hub, websocket)
 
@@ -135,26 +135,31 @@ class HubChannel(Channel):
 
     def run(self, work: Callable[[], object]) -> None:
         """Do some work, now or when the greenlet that is at it has come to its end."""
-        self._work.append(work)
-        if self._worker is not None:
+        if self._work is not None:
+            self._work.append(work)
             return
+        # An idle connection has none.
+        waiting = self._work = [work]
         self._worker = gevent.getcurrent()
         self._arm_reader()
         try:
-            while self._work:
-                self._do(self._work.pop(0))
-                if self._more and not self._work:
+            while waiting:
+                self._do(waiting.pop(0))
+                if self._more and not waiting:
                     # Others have a turn in between.
                     gevent.sleep(0)
-                    self._work.append(self._serve_more)
+                    waiting.append(self._serve_more)
         finally:
-            self._worker = None
+            self._worker = self._work = None
             self._arm_reader()
 
     def _do(self, work: Callable[[], object]) -> None:
         """An error that got this far is ours, and costs one connection."""
         try:
             work()
+        except gevent.GreenletExit:
+            # The program has killed the greenlet that serves the connection.
+            guarded(super().end)
         except Exception:
             logger.exception("A connection ended by an internal error")
             guarded(super().expire)
@@ -196,7 +201,7 @@ class HubChannel(Channel):
 
     def end(self) -> None:
         """End the connection, behind the callback that may be running."""
-        if self._worker is not None and not self.retired:
+        if self._work is not None and not self.retired:
             self._work.append(super().end)
         else:
             super().end()

@@ -41,7 +41,7 @@ from ws4py.exc import HandshakeError
 from ws4py.manager import WebSocketManager
 from ws4py.protocol.handshake import Acceptance, Request, accept_request
 from ws4py.protocol.headers import Headers
-from ws4py.server._cheroot import current_connection, swap
+from ws4py.server._cheroot import current_connection, cut, swap
 from ws4py.server._takeover import discard
 from ws4py.websocket import WebSocket
 
@@ -131,8 +131,6 @@ class WebSocketTool(cherrypy.Tool):
         :raises CherryPyHandshakeError: the request is no acceptable handshake.
         """
         request, response = cherrypy.serving.request, cherrypy.serving.response
-        # The body of a request that is going to be refused is of no interest.
-        request.process_request_body = False
         connection = current_connection()
         if connection is None:
             raise cherrypy.HTTPError(501, "only CherryPy's own HTTP server can hand over a socket")
@@ -195,43 +193,58 @@ class WebSocketTool(cherrypy.Tool):
         """The response has been sent: take the socket over, or end the connection."""
         request = cherrypy.serving.request
         handler = request.__dict__.pop("ws_handler", None)
-        status = cherrypy.serving.response.output_status
+        status = getattr(cherrypy.serving.response, "output_status", None)
         if not status:
             # InternalRedirect: nothing has been sent, another request goes on.
             return
         connection = current_connection()
-        if handler is None or not status.startswith(b"101"):
-            if _is_refused(request) and connection is not None:
-                discard(swap(connection)[0])
+        if connection is None:
             return
-        if connection.wfile.bytes_written == getattr(request, "ws_written", None):
-            # The 101 could not be written, so cheroot is about to close.
-            return
-        sock, initial = swap(connection)
-        if initial:
-            handler.buf = initial
-        if not _publish(handler, (request.remote.ip, request.remote.port)):
-            discard(sock)
+        written = connection.wfile.bytes_written != getattr(request, "ws_written", None)
+        if status.startswith(b"101") and handler is not None:
+            if written:
+                _hand_over(handler, connection, (request.remote.ip, request.remote.port))
+                return
+            logger.error("The 101 was not sent before its response was closed: a middleware?")
+        if handler is not None or _is_refused(request):
+            taken = _take(connection)
+            if taken is not None:
+                discard(taken[0])
 
 
-def _is_refused(request: Any) -> bool:
-    return getattr(request, "ws_refused", False)
+def _take(connection: Any) -> tuple[Any, bytes] | None:
+    """Take the socket; where that is not possible the connection ends."""
+    try:
+        return swap(connection)
+    except OSError:
+        logger.exception("Cannot take a connection over")
+        cut(connection)
+        return None
 
 
-def _publish(handler: Any, peer: tuple[str, int]) -> bool:
-    """Tell the bus of a websocket; whether it has an owner now, or had one."""
+def _hand_over(handler: Any, connection: Any, peer: tuple[str, int]) -> None:
+    taken = _take(connection)
+    if taken is None:
+        return
+    sock, initial = taken
+    if initial:
+        handler.buf = initial
     try:
         found = cherrypy.engine.publish("handle-websocket", handler, peer)
     except ChannelFailures:
         # The bus has logged it. Another subscriber may have taken the websocket all the
         # same, so it has to end by itself.
         (getattr(handler, "close_connection", None) or handler.terminate)()
-        return True
+        return
     if not found:
         logger.error(
             "Nobody serves websockets: WebSocketPlugin(cherrypy.engine).subscribe() is missing"
         )
-    return bool(found)
+        discard(sock)
+
+
+def _is_refused(request: Any) -> bool:
+    return getattr(request, "ws_refused", False)
 
 
 def _judge(request: Any, *policy: Any) -> Acceptance:

@@ -18,6 +18,7 @@ server spawns its requests from limits requests and not websockets; that is done
 
 from __future__ import annotations
 
+import io
 import ssl
 from typing import Any
 
@@ -36,11 +37,16 @@ __all__ = [
 ]
 
 
+_NOTHING = io.BytesIO()
+_NOTHING.close()
+
+
 class WebSocketWSGIHandler(pywsgi.WSGIHandler):
     """Handles a connection's requests; gives the socket away behind a 101."""
 
     server: Any
     socket: Any
+    wsgi_input: Any
 
     def finalize_headers(self) -> None:
         """Finish the response's headers; a 101 has no Content-Length."""
@@ -78,8 +84,10 @@ class WebSocketWSGIHandler(pywsgi.WSGIHandler):
         self.server.keep_open(sock)
         self.close_connection = True
         self.socket = None
-        # It has a buffer, is in the environ, and would keep the descriptor open.
+        # It would keep the descriptor open, and some memory, as long as the handler has
+        # its environ.
         reader.close()
+        self.wsgi_input.rfile = _NOTHING
         pool = self.server.websockets
         if type(pool).track is GEventWebSocketPool.track:
             pool.serve(websocket)

@@ -28,6 +28,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 from wsgiref import simple_server
+from wsgiref.handlers import SimpleHandler
 from wsgiref.util import is_hop_by_hop
 
 from ws4py._engine.turn_away import turn_away
@@ -128,6 +129,14 @@ class WebSocketWSGIHandler(simple_server.ServerHandler):
             self.close()
         else:
             super().handle_error()
+
+    def close(self) -> None:
+        """Close the result and forget the request."""
+        if self.status is None:
+            # There is no response whose status could be logged, which wsgiref overlooks.
+            SimpleHandler.close(self)
+        else:
+            super().close()
 
     def _is_switching(self) -> bool:
         return str(self.status).startswith("101")

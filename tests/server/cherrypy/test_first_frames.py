@@ -1,7 +1,6 @@
 """Bytes around the handshake: a frame in its segment, a frame cut in two, many at once."""
 
 import os
-import time
 
 import pytest
 
@@ -54,11 +53,10 @@ def test_a_handshake_that_comes_byte_by_byte(app):
 
 
 class Greeter(JournalledEcho):
-    """Takes its time to open, so that what arrived early is there meanwhile."""
+    """Says something first."""
 
     def opened(self) -> None:
         self.send("welcome")
-        time.sleep(0.05)
         super().opened()
 
 

@@ -150,11 +150,11 @@ def test_session_and_cookies_in_the_constructor(sessions):
     config = {"/ws": {}, "/": {}}
     if sessions == "behind":
         # The tools are set up in this order.
-        config["/ws"] = {"tools.websocket.on": True, "tools.sessions.on": True}
-    else:
-        config[sessions]["tools.sessions.on"] = True
+        config["/ws"] = {"tools.websocket.on": True}
+        sessions = "/ws"
+    config[sessions]["tools.sessions.on"] = True
     # No thread that throws old sessions away: it would outlive the test.
-    config["/"]["tools.sessions.clean_freq"] = 0
+    config[sessions]["tools.sessions.clean_freq"] = 0
     with cherrypy_app(config=config, handler=Visitor) as app:
         with app.client() as client:
             response = client.upgrade(cookie="flavour=mint")

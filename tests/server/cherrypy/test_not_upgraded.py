@@ -1,12 +1,15 @@
 """Whatever else than a 101 goes out: no websocket comes alive, and the connection ends."""
 
 import base64
+import select
+import threading
 
 import cherrypy
 import pytest
 
 from tests.support.cherrypy_app import JournalledEcho, Root, cherrypy_app, get
-from tests.support.raw import TEXT, frame, request
+from tests.support.raw import BINARY, TEXT, frame, request
+from tests.support.waiting import DEADLINE
 
 _ALIVE = frame(TEXT, b"alive?")
 _UPGRADE_HEADERS = ("Upgrade", "Sec-WebSocket-Accept", "Sec-WebSocket-Protocol")
@@ -17,6 +20,14 @@ class Pages(Root):
 
     @cherrypy.expose
     def forbidden(self):
+        raise cherrypy.HTTPError(403)
+
+    sent = threading.Event()
+
+    @cherrypy.expose
+    def waiting(self):
+        """Answers when everything has been sent to it."""
+        assert self.sent.wait(DEADLINE)
         raise cherrypy.HTTPError(403)
 
     @cherrypy.expose
@@ -99,15 +110,25 @@ def leaving(*_, **__):
 
 @pytest.fixture(scope="module")
 def pages():
-    paths = {f"/{name}": dict(_TOOL) for name in [*_ANSWERS, "within"]}
+    paths = {f"/{name}": dict(_TOOL) for name in [*_ANSWERS, "within", "waiting"]}
     paths["/guarded"] |= _AUTH
     paths["/unmade"]["tools.websocket.handler_cls"] = Unmade
     paths["/refusing"]["tools.websocket.handler_cls"] = refusing
     paths["/leaving"]["tools.websocket.handler_cls"] = leaving
     with cherrypy_app(Pages(), paths) as app:
         Unmade.journal = app.journal
+        # Of the two handlers whose purpose it is; see the fixture below.
         app.errors_expected = True
         yield app
+
+
+@pytest.fixture(autouse=True)
+def no_traceback(pages, request):
+    """An error is logged where a handler makes one, and nowhere else."""
+    before = len(pages.log.tracebacks())
+    yield
+    if "broken" not in request.node.name and "unmade" not in request.node.name:
+        assert pages.log.tracebacks()[before:] == []
 
 
 def assert_still_serving(app):
@@ -148,6 +169,21 @@ def test_a_streamed_page_arrives_whole_and_its_end_is_seen(pages):
         while more := client.sock.recv(65536):
             body += more
     assert body == b"".join(b"%d," % number for number in range(100))
+
+
+def test_what_has_come_already_does_not_turn_the_end_into_a_reset(pages):
+    # More than cheroot's reader holds, less than the kernel takes at once.
+    behind = frame(BINARY, bytes(32 * 1024))
+    with pages.client() as client:
+        client.send(request("/waiting", sec_websocket_protocol="chat") + behind)
+        Pages.sent.set()
+        assert client.read_response().status == 403
+        assert client.sock.recv(1) == b""
+        # Time for a reset behind the end, if there is one.
+        assert pages.get() == (200, b"hello")
+        poller = select.poll()
+        poller.register(client.sock, 0)
+        assert poller.poll(0) == []
 
 
 @pytest.mark.parametrize("name", ["broken", "unmade"])

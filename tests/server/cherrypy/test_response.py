@@ -89,6 +89,23 @@ def test_among_the_tools_that_change_responses(kind):
         assert client.read_frame() == Frame(TEXT, b"first")
 
 
+def test_a_tool_that_wraps_pages_does_not_wrap_the_101():
+    def wrap():
+        response = cherrypy.response
+        response.headers["Content-Type"] = "text/plain"
+        response.body = [b"<<", *response.body, b">>"]
+
+    cherrypy.tools.wrapper = cherrypy.Tool("before_finalize", wrap, priority=90)
+    try:
+        config = {"/": {"tools.wrapper.on": True}}
+        with cherrypy_app(Pages(), config) as app, app.client() as client:
+            assert names(client.upgrade("/ws?kind=text")) == _EXPECTED
+            client.send(frame(TEXT, b"first"))
+            assert client.read_frame() == Frame(TEXT, b"first")
+    finally:
+        del cherrypy.tools.wrapper
+
+
 def test_the_key_of_each_request_is_answered(app):
     for number in range(10):
         key = f"{number:022d}=="

@@ -1,9 +1,13 @@
-"""Tools of programs that do not upgrade, forget the handler, or fail behind the upgrade."""
+"""Tools and middleware of programs that get in the way of an upgrade."""
+
+import errno
 
 import cherrypy
+import pytest
 
-from tests.support.cherrypy_app import cherrypy_app, get
-from tests.support.raw import TEXT, frame
+from tests.support.cherrypy_app import Root, cherrypy_app, get, tls_settings
+from tests.support.raw import TEXT, frame, request
+from ws4py.server import _cheroot
 from ws4py.server.cherrypyserver import WebSocketTool
 
 _ALIVE = frame(TEXT, b"alive?")
@@ -29,6 +33,69 @@ def test_an_ordinary_request_that_such_a_tool_lets_pass_keeps_its_connection():
         for _ in range(3):
             client.send(get("/ws"))
             assert client.read_response().status == 200
+
+
+class Incomplete(WebSocketTool):
+    """Has a ``complete`` of its own that does nothing."""
+
+    def complete(self):
+        """Do not look at the status."""
+
+
+class Forbidding(Root):
+    @cherrypy.expose
+    def ws(self):
+        raise cherrypy.HTTPError(403)
+
+
+def test_a_tool_that_does_not_look_at_the_status_gets_no_websocket_either():
+    with cherrypy_app(Forbidding(), tool=Incomplete()) as app, app.client() as client:
+        assert client.upgrade(behind=_ALIVE).status == 403
+        assert client.at_end()
+        assert app.journal.names() == ["made"]
+
+
+class Impatient:
+    """A middleware that collects the response and closes it before it is sent."""
+
+    def __init__(self, application) -> None:
+        self.application = application
+
+    def __call__(self, environ, start_response):
+        response = self.application(environ, start_response)
+        parts = list(response)
+        response.close()
+        return parts
+
+
+def test_a_response_that_is_closed_before_it_is_sent_opens_nothing():
+    config = {"/": {"wsgi.pipeline": [("impatient", Impatient)]}}
+    with cherrypy_app(config=config) as app, app.client() as client:
+        client.send(request() + _ALIVE)
+        assert client.at_end()
+        assert app.journal.names() == ["made"]
+        assert app.log.mentions("was not sent before its response was closed")
+        assert app.get() == (200, b"hello")
+
+
+@pytest.mark.parametrize("module", [None, "builtin", "pyopenssl"])
+@pytest.mark.parametrize("status", [101, 400])
+def test_without_a_descriptor_left_the_connection_ends(monkeypatch, status, module):
+    def fail():
+        raise OSError(errno.EMFILE, "no descriptor left")
+
+    changes = {} if status == 101 else {"sec_websocket_key": "short"}
+    with cherrypy_app(**(tls_settings(module) if module else {})) as app:
+        app.errors_expected = True
+        with monkeypatch.context() as patched, app.client() as client:
+            patched.setattr(_cheroot, "dead_socket", fail)
+            # A whole request behind it, which is none.
+            assert client.upgrade(behind=get("/hidden"), **changes).status == status
+            assert client.at_end()
+        assert app.journal.count("opened") == 0
+        assert app.log.mentions("no descriptor left")
+        assert not app.log.mentions("/hidden")
+        assert app.get() == (200, b"hello")
 
 
 class NoHandler(WebSocketTool):

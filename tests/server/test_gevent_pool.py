@@ -1,0 +1,221 @@
+"""The pool of a gevent server's websockets: whose it is, its size, its end."""
+
+import pytest
+from gevent import pywsgi
+from gevent.event import Event
+from gevent.pool import Pool
+
+from tests.support.gevent_app import Log, Waiting, application_of
+from tests.support.hub_thread import serving
+from tests.support.raw import CLOSE, TEXT, Frame, close_frame, frame, request
+from tests.support.waiting import wait_until
+from ws4py.server.geventserver import (
+    GEventWebSocketPool,
+    WSGIServer,
+)
+from ws4py.websocket import EchoWebSocket
+
+
+@pytest.fixture(params=[False, True], ids=["plain", "TLS"])
+def echo(request):
+    with serving(WSGIServer, application_of(EchoWebSocket), tls=request.param) as served:
+        yield served
+
+
+# -- Pools -----------------------------------------------------------------------
+
+
+def test_the_pool_is_the_servers():
+    with serving(WSGIServer, application_of(EchoWebSocket)) as served:
+        assert isinstance(served.server.pool, GEventWebSocketPool)
+        assert served.server.websockets is served.server.pool
+        with served.connect():
+            wait_until(lambda: len(served.server.pool.websockets) == 1)
+        wait_until(lambda: not served.server.pool.websockets)
+
+
+def test_a_pool_of_ones_own_is_respected_and_limits_requests_only():
+    pool = Pool(5)
+    with serving(WSGIServer, application_of(EchoWebSocket), spawn=pool) as served:
+        assert served.server.pool is pool
+        clients = [served.connect() for _ in range(20)]
+        assert served.get() == b"hello"
+        for client in clients:
+            client.send(frame(TEXT, b"hi"))
+            assert client.read_frame() == Frame(TEXT, b"hi")
+            client.sock.close()
+
+
+@pytest.mark.parametrize("own_spawn", [False, True])
+def test_a_pools_size_limits_what_it_says(own_spawn):
+    settings = {"spawn": Pool(5)} if own_spawn else {}
+    with serving(WSGIServer, application_of(EchoWebSocket), **settings) as served:
+        served.server.websockets = GEventWebSocketPool(2)
+        clients = [served.connect(behind=frame(TEXT, b"hi")) for _ in range(2)]
+        for client in clients:
+            assert client.read_frame() == Frame(TEXT, b"hi")
+        with served.connect() as third:
+            assert third.read_frame().close_code == 1013
+            assert third.at_end()
+        assert served.get() == b"hello"
+        clients[0].say_goodbye()
+        for client in clients:
+            client.sock.close()
+        wait_until(lambda: not served.server.websockets.websockets)
+        with served.connect(behind=frame(TEXT, b"again")) as client:
+            assert client.read_frame() == Frame(TEXT, b"again")
+
+
+def test_a_pool_of_websockets_to_spawn_from_serves_them_as_well():
+    pool = GEventWebSocketPool(3)
+    with serving(WSGIServer, application_of(EchoWebSocket), spawn=pool) as served:
+        assert served.server.websockets is pool
+        with served.connect(behind=frame(TEXT, b"hi")) as client:
+            assert client.read_frame() == Frame(TEXT, b"hi")
+
+
+def test_a_pool_whose_track_is_overridden_is_asked():
+    tracked = []
+
+    class Counting(GEventWebSocketPool):
+        def track(self, websocket):
+            tracked.append(websocket)
+            return super().track(websocket)
+
+    log = Log()
+    with serving(WSGIServer, application_of(EchoWebSocket, log)) as served:
+        served.server.pool = Counting()
+        with served.connect(behind=frame(TEXT, b"hi")) as client:
+            assert client.read_frame() == Frame(TEXT, b"hi")
+        assert tracked == log.handlers
+
+
+class OldHandler(pywsgi.WSGIHandler):
+    """As programs have copied it from 0.6: it waits for the end in the request's greenlet."""
+
+    def run_application(self):
+        if "HTTP_UPGRADE" not in self.environ:
+            super().run_application()
+            return
+        self.environ["ws4py.socket"] = self.socket
+        self.result = self.application(self.environ, self.start_response) or []
+        self.process_result()
+        del self.environ["ws4py.socket"]
+        websocket = self.environ.pop("ws4py.websocket", None)
+        if websocket is not None:
+            self.server.pool.track(websocket).join()
+            self.close_connection = True
+
+
+class OldServer(pywsgi.WSGIServer):
+    handler_class = OldHandler
+
+    def __init__(self, *arguments, **keywords):
+        super().__init__(*arguments, **keywords)
+        self.pool = GEventWebSocketPool()
+
+    def stop(self, *arguments, **keywords):
+        self.pool.clear()
+        super().stop(*arguments, **keywords)
+
+
+def test_a_server_of_ones_own_around_the_pool():
+    with serving(OldServer, application_of(EchoWebSocket)) as served:
+        with served.connect() as client:
+            client.send(frame(TEXT, b"hi"))
+            assert client.read_frame() == Frame(TEXT, b"hi")
+            assert client.say_goodbye().close_code == 1000
+        client = served.connect()
+        served.hub.post(served.server.stop)
+        assert client.read_frame() == Frame(CLOSE, b"\x03\xe9Server is shutting down")
+        client.send(close_frame(1001))
+        assert client.at_end()
+        client.sock.close()
+
+
+# -- The end ---------------------------------------------------------------------
+
+
+def test_stop_says_goodbye_to_all(echo):
+    clients = [echo.connect() for _ in range(20)]
+    wait_until(lambda: len(echo.server.pool.websockets) == 20)
+    echo.hub.post(echo.server.stop)
+    for client in clients:
+        assert client.read_frame() == Frame(CLOSE, b"\x03\xe9Server is shutting down")
+        client.send(close_frame(1001))
+        assert client.at_end()
+        client.sock.close()
+    wait_until(lambda: not echo.server.pool.websockets)
+
+
+def test_stop_waits_for_nobody_without_end(echo):
+    clients = [echo.connect() for _ in range(3)]
+    echo.hub.call(echo.server.stop)
+    for client in clients:
+        assert client.read_frame().close_code == 1001
+        assert client.at_end()
+        client.sock.close()
+    assert not echo.server.pool.websockets
+
+
+def test_a_callback_that_blocks_for_ever_does_not_keep_stop_from_ending():
+    log = Log()
+    with serving(WSGIServer, application_of(Waiting, log)) as served:
+        client = served.connect(behind=frame(TEXT, b"wait"))
+        wait_until(lambda: log.handlers and getattr(log.handlers[0], "running", 0))
+        served.hub.call(served.server.stop)
+        assert client.read_frame().close_code == 1001
+        assert client.at_end()
+        client.sock.close()
+        served.hub.call(log.handlers[0].go_on.set)
+        wait_until(lambda: not served.server.pool.websockets)
+
+
+def test_a_websocket_that_is_made_while_the_server_stops_is_refused():
+    log = Log()
+    asked, release = [], []
+
+    def application(environ, start_response):
+        release.append(Event())
+        asked.append(environ)
+        release[0].wait()
+        return echo(environ, start_response)
+
+    echo = application_of(EchoWebSocket, log)
+    with serving(WSGIServer, application) as served, served.client() as client:
+        client.send(request("/ws"))
+        wait_until(lambda: asked)
+        served.hub.call(served.server.stop)
+        served.hub.call(release[0].set)
+        assert client.read_response().status == 101
+        assert client.read_frame().close_code == 1001
+        assert client.at_end()
+
+
+def test_clear_ends_all_and_the_pool_goes_on():
+    with serving(WSGIServer, application_of(EchoWebSocket)) as served:
+        client = served.connect(behind=frame(TEXT, b"hi"))
+        client.read_frame()
+        served.hub.call(served.server.pool.clear)
+        assert client.read_frame().close_code == 1001
+        client.sock.close()
+        with served.connect(behind=frame(TEXT, b"hi")) as client:
+            assert client.read_frame() == Frame(TEXT, b"hi")
+
+
+def test_a_server_can_be_started_again():
+    with serving(WSGIServer, application_of(EchoWebSocket)) as served:
+        for _ in range(3):
+            with served.connect(behind=frame(TEXT, b"hi")) as client:
+                assert client.read_frame() == Frame(TEXT, b"hi")
+                client.say_goodbye()
+            served.hub.call(served.server.stop)
+            served.server.set_handle(None)
+            served.server.set_spawn("default")
+            served.hub.call(served.server.start)
+
+
+def test_a_pool_takes_greenlets_as_well():
+    with serving(WSGIServer, application_of(EchoWebSocket)) as served:
+        pool = served.server.pool
+        assert served.hub.call(lambda: pool.spawn(lambda: "done").get()) == "done"

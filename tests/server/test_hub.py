@@ -1,0 +1,219 @@
+"""gevent's hub as a loop: deadlines, calls from other threads, work that is ordered."""
+
+import gevent
+import pytest
+from gevent.event import Event
+
+from tests.support.hub_thread import HubThread
+from tests.support.raw import TEXT, Frame, frame
+from tests.support.serving import Peer
+from tests.support.sockets import tcp_pair
+from tests.support.waiting import wait_until
+from ws4py.server._gevent_pool import GEventWebSocketPool
+from ws4py.server._hub import Hub, HubChannel, HubTimer
+from ws4py.websocket import EchoWebSocket
+
+
+@pytest.fixture
+def hub():
+    with HubThread() as running:
+        yield running
+
+
+@pytest.fixture
+def loop(hub):
+    made = Hub(lambda _channel: None)
+    hub.call(made.bind)
+    return made
+
+
+class Connection:
+    """A websocket in a pool, and its peer."""
+
+    def __init__(self, hub, kind) -> None:
+        sock, peer = tcp_pair()
+        peer.settimeout(20)
+        self.peer = Peer(peer)
+        self.pool = GEventWebSocketPool()
+        self.websocket = hub.call(lambda: kind(gevent.socket.socket(fileno=sock.detach())))
+        hub.call(self.pool.serve, self.websocket)
+
+    @property
+    def channel(self):
+        return self.websocket._outlet
+
+
+@pytest.fixture
+def connect(hub):
+    made = []
+
+    def make(kind=EchoWebSocket):
+        made.append(Connection(hub, kind))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.peer.sock.close()
+        wait_until(lambda each=each: not each.pool.websockets)
+
+
+# -- Deadlines and calls ---------------------------------------------------------
+
+
+def test_a_deadline_comes(hub):
+    done = []
+    hub.call(HubTimer, 0.01, lambda: done.append(True))
+    wait_until(lambda: done)
+
+
+def test_a_deadline_that_is_cancelled_does_not(hub):
+    done = []
+
+    def cancel():
+        timer = HubTimer(0.01, lambda: done.append(True))
+        timer.cancel()
+        timer.cancel()
+        gevent.sleep(0.05)
+
+    hub.call(cancel)
+    assert not done
+
+
+def test_a_deadline_may_block_and_may_be_cancelled_when_it_is_over(hub):
+    done, timers = [], []
+
+    def wait():
+        gevent.sleep(0.01)
+        timers[0].cancel()
+        done.append(True)
+
+    hub.call(lambda: timers.append(HubTimer(0, wait)))
+    wait_until(lambda: done)
+
+
+def test_calls_from_any_thread(hub, loop):
+    done = []
+    assert not loop.is_current()
+    assert hub.call(loop.is_current)
+    assert loop.post(lambda: done.append(loop.is_current()))
+    wait_until(lambda: done == [True])
+    assert hub.call(loop.post, lambda: done.append("here"))
+    wait_until(lambda: done == [True, "here"])
+
+
+def test_a_call_that_fails_is_logged(loop, caplog):
+    def fail():
+        raise ZeroDivisionError
+
+    loop.post(fail)
+    wait_until(lambda: "ZeroDivisionError" in caplog.text)
+
+
+# -- Work ------------------------------------------------------------------------
+
+
+def test_work_is_done_one_after_the_other(hub, connect):
+    connection, order, go_on = connect(), [], hub.call(Event)
+    wait_until(lambda: connection.channel)
+
+    def first():
+        go_on.wait()
+        order.append(1)
+
+    hub.post(connection.channel.run, first)
+    hub.post(connection.channel.run, lambda: order.append(2))
+    hub.call(gevent.sleep, 0)
+    assert order == []
+    hub.call(go_on.set)
+    wait_until(lambda: order == [1, 2])
+
+
+def test_an_error_of_ours_costs_one_connection(hub, connect, caplog):
+    connection, other = connect(), connect()
+    wait_until(lambda: connection.channel)
+
+    def fail():
+        raise ZeroDivisionError
+
+    hub.call(connection.channel.run, fail)
+    assert connection.peer.finish() == []
+    wait_until(lambda: not connection.pool.websockets)
+    assert "internal error" in caplog.text
+    other.peer.send(frame(TEXT, b"hi"))
+    assert other.peer.read_frame() == Frame(TEXT, b"hi")
+
+
+def test_more_to_read_is_read_once_for_many_requests(hub, connect):
+    connection = connect()
+    wait_until(lambda: connection.channel)
+    reads = []
+    channel = connection.channel
+    channel.on_ready = reads.append
+    hub.call(lambda: [channel.serve_again() for _ in range(5)])
+    wait_until(lambda: reads)
+    hub.call(gevent.sleep, 0.01)
+    assert len(reads) == 1
+    del channel.on_ready
+
+
+def test_a_broken_connection_is_read_to_its_end_first(hub, connect):
+    messages = []
+
+    class Noting(EchoWebSocket):
+        def received_message(self, message):
+            messages.append(message.data)
+
+    connection = connect(Noting)
+    wait_until(lambda: connection.channel)
+    connection.peer.send(frame(TEXT, b"last words"))
+
+    def lose():
+        connection.channel.broken = True
+        connection.channel._lose()
+
+    hub.call(lose)
+    wait_until(lambda: not connection.pool.websockets)
+    assert messages == [b"last words"]
+
+
+def test_writing_that_tls_wants_for_reading_is_ordered_work(hub, connect):
+    connection = connect()
+    wait_until(lambda: connection.channel)
+    channel = connection.channel
+    channel.transport.wants_write = True
+    connection.peer.send(frame(TEXT, b"hi"))
+    hub.call(channel._writable)
+    channel.transport.wants_write = False
+    assert connection.peer.read_frame() == Frame(TEXT, b"hi")
+
+
+def test_nothing_is_done_for_who_has_ended(hub, connect):
+    connection = connect()
+    wait_until(lambda: connection.channel)
+    channel = connection.channel
+    hub.call(channel.end)
+    hub.call(channel._serve_read)
+    hub.call(channel._serve_write)
+    hub.call(channel._arm_reader)
+    hub.call(channel.wait_for, 3)
+    hub.call(channel.end)
+    hub.call(channel.expire)
+    assert isinstance(channel, HubChannel)
+    assert channel.retired
+
+
+def test_killing_the_greenlet_that_is_at_work_ends_the_connection(connect):
+    closed = []
+
+    class Leaving(EchoWebSocket):
+        def received_message(self, message):
+            raise gevent.GreenletExit
+
+        def closed(self, code, reason=None):
+            closed.append(code)
+
+    connection = connect(Leaving)
+    connection.peer.send(frame(TEXT, b"hi"))
+    assert connection.peer.finish() == []
+    wait_until(lambda: not connection.pool.websockets)
+    assert closed == [1006]
