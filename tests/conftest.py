@@ -34,6 +34,13 @@ def _leaks(threads: set[threading.Thread], descriptors: dict[int, str]) -> list[
     return left
 
 
+def pytest_collection_finish():
+    """Take what collecting made out of the garbage collector's sight: it stays anyway,
+    and looking through it before every test takes longer than most tests."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def no_leaks():
     """Fail a test that leaves a thread or a descriptor behind.

@@ -325,6 +325,7 @@ class WebSocket:
             return True
         opcode, data = event
         message = TextMessage(data) if opcode == TEXT else BinaryMessage(data)
+        message.completed = True
         return self._call(self.received_message, message)
 
     def _answer(self, connection: Connection, event: Event) -> bool:

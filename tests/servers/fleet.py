@@ -31,6 +31,8 @@ class Kind(NamedTuple):
     serial_tls: bool = False
     tls_only: bool = False
     path: str = ""
+    #: Threads that its own pool may start at some time or other, and keeps.
+    pool: int = 0
 
     def arguments(self, tls):
         files = certificates()
@@ -60,7 +62,7 @@ def _gunicorns(path=""):
     version = "23" if path else ""
     yield Kind(f"gunicorn{version} sync", "gunicorn", _gunicorn("sync"), serial=True, path=path)
     gthread = _gunicorn("gthread", "--threads", "4")
-    yield Kind(f"gunicorn{version} gthread", "gunicorn", gthread, path=path)
+    yield Kind(f"gunicorn{version} gthread", "gunicorn", gthread, path=path, pool=4)
     if not path:
         yield Kind("gunicorn gevent", "gunicorn", _gunicorn("gevent"))
 

@@ -129,12 +129,16 @@ def _check_http(request: Request) -> None:
     if "Content-Length" in headers or "Transfer-Encoding" in headers:
         # A proxy and we could disagree where a body ends and frames begin.
         raise HandshakeError("an upgrade request must not have a body")
-    if "websocket" not in map(str.lower, parse_tokens(headers.joined("Upgrade"))):
+    offered = parse_tokens(headers.joined("Upgrade"))
+    if not offered:
+        # A browser that follows a link, or a health check: it is told what is here.
         raise HandshakeError(
-            "this is a WebSocket endpoint: no 'websocket' in the Upgrade header",
+            "this is a WebSocket endpoint and the request has no Upgrade header",
             426,
             [("Upgrade", "websocket")],
         )
+    if "websocket" not in map(str.lower, offered):
+        raise HandshakeError("no 'websocket' in the Upgrade header")
     if "upgrade" not in map(str.lower, parse_tokens(headers.joined("Connection"))):
         raise HandshakeError("no 'Upgrade' in the Connection header")
 

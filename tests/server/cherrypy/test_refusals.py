@@ -82,9 +82,9 @@ def test_a_doubled_version_is_its_last_one_since_cheroot_drops_the_first(shared_
 _NO_UPGRADES = [
     ({"upgrade": None}, 426),
     ({"upgrade": ""}, 426),
-    ({"upgrade": "notwebsocket"}, 426),
-    ({"upgrade": "websocket2"}, 426),
-    ({"upgrade": "h2c"}, 426),
+    ({"upgrade": "notwebsocket"}, 400),
+    ({"upgrade": "websocket2"}, 400),
+    ({"upgrade": "h2c"}, 400),
     ({"upgrade": "websocket/13"}, 400),
     ({"upgrade": "web socket"}, 400),
     ({"connection": "keep-alive"}, 400),
