@@ -24,7 +24,7 @@ for minor in $minors; do
     fi
     echo "== CPython $minor: $base"
     if tools/setup_env.sh test ".venvs/$minor" "$base" &&
-       ".venvs/$minor/bin/python" -m pytest -q --numprocesses=auto --dist=loadfile $others </dev/null; then
+       ".venvs/$minor/bin/python" -m pytest -q -m "not slow" --numprocesses=auto --dist=loadfile $others </dev/null; then
         passed="$passed $minor"
     else
         failed="$failed $minor"

@@ -400,10 +400,10 @@ class WebSocket:
         with self._lock_to_end(lambda: interrupt(self.sock)):
             sock, self.sock = self.sock, None
             outlet, self._outlet = self._outlet, None
+            if outlet is None and sock is not None:  # who completes the end finds it closed
+                self._blocking(sock).close()
         if outlet is not None:
             outlet.abandon()
-        elif sock is not None:
-            self._blocking(sock).close()
 
     def _is_mine_to_end(self, stream: Stream) -> bool:
         """Whether the calling thread is to complete it; if not, that one is told which is."""
