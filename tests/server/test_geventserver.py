@@ -116,7 +116,7 @@ def test_a_101_of_another_protocol_is_left_alone():
         assert client.upgrade().status == 101
 
 
-def test_a_client_that_is_gone_under_tls_is_no_traceback_of_ours(capfd):
+def test_a_client_that_is_gone_under_tls_holds_up_nobody():
     with serving(WSGIServer, application_of(EchoWebSocket), tls=True) as served:
         for _ in range(10):
             client = served.client()
@@ -124,8 +124,6 @@ def test_a_client_that_is_gone_under_tls_is_no_traceback_of_ours(capfd):
             client.reset()
         with served.connect():
             pass
-    # gevent itself may print one, where it could not write its own error page.
-    assert "ws4py/server" not in capfd.readouterr().err
 
 
 # -- Much at once ----------------------------------------------------------------
