@@ -11,6 +11,7 @@ import contextlib
 import pytest
 
 from tests.support.raw import TEXT, frame, request
+from tests.support.waiting import wait_until
 
 _ALIVE = frame(TEXT, b"alive?")
 
@@ -44,6 +45,8 @@ def assert_accepted(app, **changes):
     with app.connect(behind=_ALIVE, **changes) as client:
         assert client.read_frame().payload == b"alive?"
         client.say_goodbye()
+    # The next refusal is to find the manager empty, which it is only once its loop came round.
+    wait_until(lambda: len(app.manager) == 0)
 
 
 # -- The fields of the handshake ------------------------------------------------------
