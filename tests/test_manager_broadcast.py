@@ -47,11 +47,11 @@ def test_is_not_held_up_by_a_reader_that_stopped(served, kind):
     for each in messages:
         served.manager.broadcast(each, binary=True)
     # Every call is over, and the one that does not read still has most before it.
-    assert stopped._outlet._outbox.size > 1_000_000
+    assert stopped._outlet.unsent > 1_000_000
     for thread in threads:
         thread.join()
     assert all(received[peer] == messages for peer in readers)
-    assert stopped._outlet._outbox.size > 1_000_000
+    assert stopped._outlet.unsent > 1_000_000
 
 
 def test_does_not_reach_who_is_being_opened(served):

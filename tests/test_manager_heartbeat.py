@@ -61,7 +61,7 @@ def test_peer_that_only_reads_slowly(served):
     websocket, peer = served.connect(heartbeat_freq=0.3)
     other, _ = served.connect(heartbeat_freq=0.7)
     while not other.ends:
-        while websocket._outlet._outbox.size < 10_000_000:
+        while websocket._outlet.unsent < 10_000_000:
             websocket.send(b"x" * 1_000_000, binary=True)
         peer.read(500_000)
         threading.Event().wait(0.02)

@@ -49,7 +49,7 @@ def counted(served, cls):
     return websocket, peer
 
 
-def flood(peer, data, outbox):
+def flood(peer, data, outlet):
     """Send over and over until the other end has stopped to read for good."""
     peer.sock.settimeout(0.05)
     offset = refused = 0
@@ -59,7 +59,7 @@ def flood(peer, data, outbox):
         try:
             offset = (offset + peer.sock.send(data[offset:])) % len(data)
         except TimeoutError:
-            refused += outbox.size > HELD
+            refused += outlet.unsent > HELD
 
 
 WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
@@ -209,14 +209,14 @@ class TestBackPressure:
     def test_what_a_peer_makes_us_queue_is_bounded(self, served, kind, opcode, size):
         websocket, peer = served.connect(Echo, kind)
         data = frame(opcode, b"x" * size) * (1_000_000 // size)
-        outbox = websocket._outlet._outbox
-        flood(peer, data, outbox)
-        assert HELD < outbox.size <= 2 * HELD + 16 * 16384 + size
+        outlet = websocket._outlet
+        flood(peer, data, outlet)
+        assert HELD < outlet.unsent <= 2 * HELD + 16 * 16384 + size
         # Others are served meanwhile, and it is again once it reads.
         _, other = served.connect(Echo)
         other.send(frame(TEXT, b"hi"))
         assert other.read_frame().payload == b"hi"
-        while outbox.size:
+        while outlet.unsent:
             with contextlib.suppress(TimeoutError):
                 peer.sock.recv(1_000_000)
 
@@ -226,7 +226,7 @@ class TestBackPressure:
         payloads = [bytes([number]) * 60_000 for number in range(100)]
         first = b"x" * 9_000_000
         websocket.send(first, binary=True)
-        assert websocket._outlet._outbox.size > HELD
+        assert websocket._outlet.unsent > HELD
         sent = b"".join(frame(BINARY, payload) for payload in payloads)
         reply = b"".join(frame(BINARY, payload, mask=False) for payload in [first, *payloads])
         assert exchange(peer, sent, len(reply)) == reply
@@ -234,7 +234,7 @@ class TestBackPressure:
 
     def test_a_close_frame_is_answered_once_the_peer_reads(self, served):
         websocket, peer = served.connect()
-        while not websocket._outlet._outbox.size:
+        while not websocket._outlet.unsent:
             websocket.send(b"x" * 100_000, binary=True)
         peer.send(frame(CLOSE))
         while (received := peer.read_frame()).opcode == BINARY:
@@ -245,6 +245,6 @@ class TestBackPressure:
 
     def test_peer_that_is_gone_while_nothing_is_read_from_it(self, served):
         websocket, peer = served.connect(Echo)
-        flood(peer, frame(BINARY, b"x" * 100_000), websocket._outlet._outbox)
+        flood(peer, frame(BINARY, b"x" * 100_000), websocket._outlet)
         peer.reset()
         assert websocket.wait_end()[0] == 1006

@@ -49,6 +49,12 @@ class TestConnection:
         connection = Stream(extension=Toy()).connection
         assert read_frames(connection.send_message(TEXT, b"x"))[0].rsv == 4
 
+    def test_an_extension_that_comes_later(self):
+        stream, toy = Stream(), Toy()
+        assert stream.extension is None
+        stream.extension = toy
+        assert stream.extension is stream.connection.extension is toy
+
     def test_a_new_one_has_not_ended(self):
         stream = Stream()
         assert stream.ended is False

@@ -8,8 +8,9 @@
 #   dev       the same and the group `lint`
 #
 # A stamp in the environment holds everything that the installation depends on: the place of the
-# checkout (environments do not survive a move), the interpreter, pyproject.toml, the version. When
-# one of these changes it is installed again; when nothing has changed no package index is asked.
+# checkout (environments do not survive a move), the interpreter, pyproject.toml, the version, what is
+# compiled. When one of these changes it is installed again; when nothing has changed no package index
+# is asked.
 # PYTHON (argument or variable) chooses the interpreter and replaces an environment made with another.
 set -eu
 
@@ -22,9 +23,15 @@ python="$venv/bin/python"
 
 identify='import sys; print(sys.version.split()[0], sys.base_prefix)'
 
+compiled_sources() {
+    cat setup.py
+    find src -name '*_c.pyx' -o -name '*.pxd' -o -name '*.h' -o -name '*_py.py' | LC_ALL=C sort | xargs cat
+}
+
 stamp() {
     echo "$PWD | $("$python" -c "$identify") | $(cksum <pyproject.toml)" \
-         "| $(cksum <tools/setup_env.sh) | $(grep -s '^__version__' src/ws4py/__init__.py)"
+         "| $(cksum <tools/setup_env.sh) | $(grep -s '^__version__' src/ws4py/__init__.py)" \
+         "| $(compiled_sources | cksum) | ${WS4PY_PURE_PYTHON:-}"
 }
 
 richer_kinds() {

@@ -22,6 +22,14 @@ class Outlet(Protocol):
     def hold(self) -> None:
         """Several messages are about to be answered: replies may leave together."""
 
+    def narrow(self) -> None:
+        """Something is about to be written that no other message may overtake or follow:
+        let none out but by :meth:`write`.
+        """
+
+    def widen(self) -> None:
+        """It has been written."""
+
     def expect_end(self) -> None:
         """Our close frame is out: the end has to come within ``close_timeout``."""
 

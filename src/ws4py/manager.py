@@ -16,6 +16,7 @@ from ws4py import format_addresses
 from ws4py._engine.channel import Channel
 from ws4py._engine.foreign import ForeignChannel
 from ws4py._engine.guard import guarded
+from ws4py._engine.lane import default_poller
 from ws4py._engine.loop import Entry, Loop
 from ws4py._engine.pollers import (
     EPollPoller,
@@ -23,7 +24,6 @@ from ws4py._engine.pollers import (
     LoopPoller,
     SelectPoller,
     adapt,
-    default_poller,
 )
 from ws4py._log import logger
 from ws4py._transport import transport_for

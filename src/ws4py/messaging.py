@@ -44,6 +44,12 @@ class Message:
     :raises TypeError: the payload is of another type, or text without an encoding.
     """
 
+    # A loop makes received messages without a call of the constructor, so what is the same
+    # for all of them has its value here.
+    opcode: int
+    encoding: str | None = "utf-8"
+    _completed = True
+
     def __init__(self, opcode: int, data: Any = b"", encoding: str | None = "utf-8") -> None:
         self.opcode = opcode
         self.encoding = encoding
@@ -123,12 +129,21 @@ class Message:
 class TextMessage(Message):
     """A text message; ``len()`` counts characters, ``str()`` decodes."""
 
+    opcode = TEXT
+    is_text = True
+    is_binary = False
+
     def __init__(self, text: Any = "") -> None:
         super().__init__(TEXT, text)
 
 
 class BinaryMessage(Message):
     """A binary message; ``len()`` counts bytes, :attr:`encoding` is ``None``."""
+
+    opcode = BINARY
+    encoding = None
+    is_text = False
+    is_binary = True
 
     def __init__(self, data: Any = b"") -> None:
         super().__init__(BINARY, data, None)

@@ -14,11 +14,14 @@ from collections.abc import Callable, Iterator
 from types import GeneratorType
 from typing import Any
 
+from ws4py import _sending
+from ws4py._blocking import Blocking, blocking_for
 from ws4py._fragments import encode, send_fragments
 from ws4py._heartbeat import Heartbeat
 from ws4py._log import logger
 from ws4py._outlet import Outlet
-from ws4py._transport import Blocking, address_of, blocking_for, interrupt, is_tls
+from ws4py._own_thread import serve
+from ws4py._transport import address_of, interrupt, is_tls
 from ws4py._wire.codec import FAILED
 from ws4py._wire.codes import BINARY, CLOSE, INTERNAL_ERROR, PING, PONG, TEXT
 from ws4py.exc import ConnectionClosed
@@ -85,6 +88,8 @@ class WebSocket:
     _local_address: Any = None
     _peer_address: Any = None
     _outlet: Outlet | None = None
+    #: A loop's short way for whole messages, if it has one; see :mod:`ws4py._sending`.
+    _take: Any = None
 
     def __init__(
         self,
@@ -183,17 +188,10 @@ class WebSocket:
 
     # -- Sending -----------------------------------------------------------------
 
-    def send(self, payload: Any, binary: bool = False) -> None:
-        """Send a message. Thread-safe.
+    send = _sending.send
 
-        :param payload: ``str`` or bytes for a message in one frame; a
-            :class:`~ws4py.messaging.Message` as it is; a generator of ``str`` or
-            bytes for a message in as many fragments.
-        :param binary: send a binary message, otherwise text, which has to be UTF-8.
-        :raises ConnectionClosed: the connection is closing or closed.
-        :raises TextFrameEncodingException: text that is not UTF-8.
-        :raises ValueError: a payload of another type.
-        """
+    def _send(self, payload: Any, binary: bool) -> None:
+        """Send whatever a loop has no short way for."""
         if isinstance(payload, Message):
             self._send_message(payload)
         elif type(payload) is GeneratorType:
@@ -250,7 +248,8 @@ class WebSocket:
             connection = self._open_connection()
             if first and connection.fragmenting:
                 return False
-            self._write(connection.send_fragment(opcode, data, first, last))
+            with self._narrowed():
+                self._write(connection.send_fragment(opcode, data, first, last))
             return True
 
     def _write(self, b: bytes) -> None:
@@ -351,14 +350,17 @@ class WebSocket:
         """
         try:
             callback(*arguments)
-        except (Exception, SystemExit) as error:
-            if isinstance(error, ConnectionClosed) and self._is_gone():
-                logger.debug("%s: its connection has ended meanwhile", _name(callback))
-                return True
-            logger.exception("%s raised; closing its connection", _name(callback))
-            self._fail(INTERNAL_ERROR, "the handler raised an exception")
-            return False
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - logged there
+            return self._callback_raised(callback, error)
         return True
+
+    def _callback_raised(self, callback: Callable[..., object], error: BaseException) -> bool:
+        if isinstance(error, ConnectionClosed) and self._is_gone():
+            logger.debug("%s: its connection has ended meanwhile", _name(callback))
+            return True
+        logger.error("%s raised; closing its connection", _name(callback), exc_info=error)
+        self._fail(INTERNAL_ERROR, "the handler raised an exception")
+        return False
 
     def _is_gone(self) -> bool:
         stream, outlet = self.stream, self._outlet
@@ -425,9 +427,22 @@ class WebSocket:
                 unblock()
             self._lock.acquire()
         try:
-            yield
+            with self._narrowed():
+                yield
         finally:
             self._lock.release()
+
+    @contextlib.contextmanager
+    def _narrowed(self) -> Iterator[None]:
+        """No message overtakes what is written now, or follows it where nothing may."""
+        outlet = self._outlet
+        if outlet is not None:
+            outlet.narrow()
+        try:
+            yield
+        finally:
+            if outlet is not None:
+                outlet.widen()
 
     def _limit_end(self) -> None:
         """In a thread of one's own: nobody waits for the peer beyond ``close_timeout``."""
@@ -439,20 +454,7 @@ class WebSocket:
 
     def run(self) -> None:
         """Serve this connection on the calling thread until it ends."""
-        sock = self.sock
-        if not is_tls(sock):
-            sock.settimeout(self.sock_timeout)
-        blocking = self._blocking(sock)
-        with blocking.reading(), Heartbeat(self, frequency=self.heartbeat_freq):
-            try:
-                proceed = self._call(self.opened)
-                while proceed and not self.terminated:
-                    proceed = self.once()
-                if self.server_terminated and self.sock is sock:
-                    # The peer is to read our close frame.
-                    blocking.linger(self.close_timeout)
-            finally:
-                self.terminate()
+        serve(self, Heartbeat(self, frequency=self.heartbeat_freq))
 
     def once(self) -> bool:
         """Read once and process what came; ``False`` when there is no more to read."""
@@ -480,9 +482,7 @@ class WebSocket:
         return blocking.recv(size, self.sock_timeout)
 
     def _get_from_pending(self) -> bytes:
-        """What the TLS layer has decrypted already and no poller announces."""
-        sock = self.sock
-        return b"" if sock is None else self._blocking(sock).recv_pending()
+        return b"" if self.sock is None else self._blocking(self.sock).recv_pending()
 
     def _blocking(self, sock: Any) -> Blocking:
         return blocking_for(self.__dict__, sock)

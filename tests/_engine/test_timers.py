@@ -21,13 +21,13 @@ def fixture_clock(monkeypatch):
 
 
 def test_none():
-    timers = Timers()
+    timers = Timers(lambda: None)
     assert timers.wait() is None
     assert timers.due() == []
 
 
 def test_in_the_order_of_time(clock):
-    timers, seen = Timers(), []
+    timers, seen = Timers(lambda: None), []
     for seconds in (3, 1, 2, 1):
         timers.after(seconds, lambda seconds=seconds: seen.append(seconds))
     assert timers.wait() == 1
@@ -45,7 +45,7 @@ def test_in_the_order_of_time(clock):
 
 
 def test_cancelled(clock):
-    timers = Timers()
+    timers = Timers(lambda: None)
     first = timers.after(1, list)
     second = timers.after(2, list)
     third = timers.after(3, list)
@@ -60,7 +60,7 @@ def test_cancelled(clock):
 
 
 def test_negative_is_at_once():
-    timers = Timers()
+    timers = Timers(lambda: None)
     timers.after(-1, list)
     assert timers.wait() == 0
     assert len(timers.due()) == 1

@@ -4,6 +4,7 @@ import pytest
 
 from tests.support.toy import Toy
 from ws4py._wire.extension import MessageExtension
+from ws4py.protocol.deflate import PerMessageDeflate
 
 
 class TestShape:
@@ -18,3 +19,8 @@ class TestShape:
         with pytest.raises(TypeError, match="Protocol"):
             MessageExtension()
         assert set(inspect.get_annotations(MessageExtension)) == {"rsv"}
+
+    @pytest.mark.parametrize("name", ["rsv", "sharing_key", "decode", "encode"])
+    def test_an_implementation_has_it_all(self, name):
+        assert hasattr(Toy(), name)
+        assert hasattr(PerMessageDeflate().accept([])[1], name)

@@ -1,43 +1,29 @@
-"""One :class:`~ws4py.websocket.WebSocket` in a loop: its socket, its outgoing queue, its end.
+"""The life of one :class:`~ws4py.websocket.WebSocket` in a loop: how it begins, beats and ends.
 
-What is sent may come from any thread and is written under the connection's lock;
-reading, waiting and ending belong to the loop's thread. Nothing here blocks, and
-a peer that does not read holds up nobody but itself.
+Its bytes are the business of :mod:`ws4py._engine.flow`. What is sent may come from any
+thread and is written under the connection's lock; reading, waiting and ending belong
+to the loop's thread. Nothing here blocks, and a peer that does not read holds up
+nobody but itself.
 """
 
 from __future__ import annotations
 
-import time
-from typing import Any
-
-from ws4py._engine.fed import feed_once
+from ws4py._engine.flow import PAUSE_READING_ABOVE, Flow
 from ws4py._engine.guard import guarded
 from ws4py._engine.loop import Loop
-from ws4py._engine.outbox import Outbox
 from ws4py._engine.pollers import BROKEN, READ, WRITE
 from ws4py._engine.timers import Timer
 from ws4py._log import logger
-from ws4py._transport import interrupt, transport_for
-from ws4py._wire.codes import INTERNAL_ERROR
-from ws4py.exc import ConnectionClosed
+from ws4py._transport import interrupt
 from ws4py.websocket import WebSocket
 
 __all__ = ["Channel"]
 
-_READ_SIZE = 64 * 1024
-#: Reads of one connection in one turn, where more may wait above the kernel.
-_READS_PER_TURN = 16
-#: Unsent bytes above which the peer is not read from: what it makes us send is
-#: bounded by what it takes.
-_PAUSE_READING_ABOVE = 64 * 1024
-#: How long replies may wait for each other. A handler that takes longer than this
-#: gets its replies out one by one, as they are made.
-_HOLD_SECONDS = 0.005
-
-_RAISED = object()
+#: Reads of a connection that is lost for writing, to hear what its peer said last.
+_LAST_READS = 16
 
 
-class Channel:
+class Channel(Flow):
     """A managed connection.
 
     :param loop: the loop that is to serve it.
@@ -45,64 +31,37 @@ class Channel:
     :raises OSError: the socket is closed.
     """
 
+    __slots__ = (
+        "_deadline",
+        "_end_wanted",
+        "_half_closed",
+        "_heartbeat",
+        "_registered",
+        "_reset",
+        "handed_over",
+    )
+
     def __init__(self, loop: Loop, websocket: WebSocket) -> None:
-        self.loop = loop
-        self.websocket = websocket
-        blocking = websocket._blocking(websocket.sock)  # noqa: SLF001 - it has TLS's lock
-        self.transport = blocking.transport or transport_for(websocket.sock)
-        self.transport.take_over()
-        self.fd = self.transport.fileno()
-        self._once_overridden = _overrides_once(websocket)
-
-        # -- Outgoing: under the connection's lock.
-        self._lock = websocket._lock  # noqa: SLF001 - the two are one mechanism
-        self._outbox = Outbox()
-        self._outbox.append(blocking.unsent)
-        blocking.unsent = b""
-        self._blocked = False
-        self.broken = False
-        self._hold_until = 0.0
-
+        super().__init__(loop, websocket)
         #: Cleared while `opened` runs, in whose course the connection must not end.
         self.handed_over = True
 
-        # -- The rest: the loop's thread only.
+        # -- The loop's thread only.
         self._end_wanted = False
-        self._taken_away = False
-        self._serving = False
         self._registered = False
-        self._interest = READ
-        self._unread = False
-        self._draining = False
         self._half_closed = False
-        self.retired = False
         self._reset = False
         self._deadline: Timer | None = None
-
-        # -- Heartbeat.
         self._heartbeat: Timer | None = None
-        self._heard = True
 
         websocket._outlet = self  # noqa: SLF001
 
     # -- Outlet: any thread ------------------------------------------------------
 
-    def write(self, data: bytes) -> None:
-        """See :class:`ws4py._outlet.Outlet`."""
-        if self.retired or self.broken:
-            raise ConnectionClosed("Cannot send on a terminated websocket")
-        self._outbox.append(data)
-        if not self._blocked and time.monotonic() >= self._hold_until:
-            self._flush()
-
-    def hold(self) -> None:
-        """See :class:`ws4py._outlet.Outlet`."""
-        # Who calls process() from elsewhere would have nobody to release the replies.
-        if self._serving:
-            self._hold_until = time.monotonic() + _HOLD_SECONDS
-
     def expect_end(self) -> None:
         """See :class:`ws4py._outlet.Outlet`."""
+        if self._link is not None:
+            self._link.shut()
         self._on_loop(self._arm_deadline)
 
     def retire(self) -> bool:
@@ -145,6 +104,8 @@ class Channel:
             # TLS may hold decrypted bytes that the poller will never announce.
             self._unread = True
             self.loop.again(self)
+        if self._deadline is None:
+            self._enter_lane()
         self._update()
 
     def on_ready(self, events: int) -> None:
@@ -184,126 +145,15 @@ class Channel:
         """Stop serving the connection and leave it as it is. Any thread."""
         websocket = self.websocket
         with self._lock:
-            if websocket._outlet is not self:  # noqa: SLF001
+            if not self._is_ours():
                 # Its socket has been closed, and its end is on its way.
                 return
             self._flush_held()
-            websocket._blocking(websocket.sock).unsent = self._outbox.drain()  # noqa: SLF001
+            unsent = self._outbox.drain() if self._link is None else self._link.surrender()
+            websocket._blocking(websocket.sock).unsent = unsent  # noqa: SLF001
             websocket._outlet = None  # noqa: SLF001
             self._taken_away = True
         self._on_loop(self._retire)
-
-    # -- Reading -----------------------------------------------------------------
-
-    def _read(self) -> None:
-        self._unread = False
-        if self._taken_away:
-            return
-        if self._draining:
-            self._discard()
-        elif self._once_overridden:
-            self._read_by_once()
-        else:
-            self._read_and_process()
-
-    def _read_and_process(self) -> None:
-        for _ in range(_READS_PER_TURN):
-            try:
-                data = self.transport.recv(_READ_SIZE)
-            except OSError as error:
-                guarded(self.websocket.unhandled_error, error)
-                self.end()
-                return
-            if data is None:
-                return
-            if not data:
-                self.end()
-                return
-            if not self._process(data) or not self.transport.buffers or self._taken_away:
-                return
-            if self._outbox.size > _PAUSE_READING_ABOVE:
-                break
-        self._unread = True
-
-    def _process(self, data: bytes) -> bool:
-        self._heard = self._serving = True
-        proceed = guarded(self.websocket.process, data, raised=_RAISED)
-        if proceed is _RAISED:
-            # The program's own process(): the peer is told as after a failed callback.
-            self.websocket._fail(INTERNAL_ERROR, "the handler raised an exception")  # noqa: SLF001
-            proceed = False
-        self._release()
-        if not proceed:
-            self._drain()
-        return bool(proceed)
-
-    def _read_by_once(self) -> None:
-        """The program reads the socket itself: it overrides ``once``."""
-        self._heard = self._serving = True
-        proceed = self._feed_once() if self.transport.buffers else guarded(self.websocket.once)
-        self._release()
-        if not proceed:
-            self._drain()
-
-    def _feed_once(self) -> bool:
-        """Have it read what TLS has for it, and no more than that."""
-        data: bytes | OSError | None
-        try:
-            data = self.transport.recv(_READ_SIZE)
-        except OSError as error:
-            data = error
-        if data is None:
-            return True
-        self._unread = True
-        proceed = feed_once(self.websocket, self.transport.sock, data)
-        if isinstance(data, OSError) or not data:
-            self.end()
-        return proceed
-
-    def _discard(self) -> None:
-        """Throw away what comes behind the closing handshake, until the end."""
-        for _ in range(_READS_PER_TURN):
-            try:
-                data = self.transport.recv(_READ_SIZE)
-            except OSError:
-                data = b""
-            if data is None:
-                return
-            if not data:
-                self.end()
-                return
-        self._unread = self.transport.buffers
-
-    # -- Writing -----------------------------------------------------------------
-
-    def _release(self) -> None:
-        """Let out what was held back to leave together."""
-        self._serving = False
-        with self._lock:
-            self._flush_held()
-
-    def _flush_held(self) -> None:
-        self._hold_until = 0.0
-        if not self._blocked:
-            self._flush()
-
-    def _flush(self) -> None:
-        """Write until the queue is empty or the kernel takes no more; lock held."""
-        outbox = self._outbox
-        try:
-            while outbox.size and not self._blocked:
-                head = outbox.head()
-                sent = self.transport.send(head)
-                if sent:
-                    outbox.take(sent)
-                # TLS takes a record at a time, so only "nothing" means "full".
-                self._blocked = not sent or (sent < len(head) and not self.transport.buffers)
-        except OSError as error:
-            logger.debug("Connection lost while writing: %s", error)
-            self.broken = True
-            outbox.drain()
-        if self._blocked or self.broken:
-            self._on_loop(self._update)
 
     # -- State -------------------------------------------------------------------
 
@@ -315,10 +165,12 @@ class Channel:
             # Its own turn, since this may run in the middle of another's callback.
             self.loop.post(self._lose)
             return
+        if self._link is not None:
+            return
         if self._draining and not self._outbox and not self._half_closed:
             self._half_closed = True
             self.transport.half_close()
-        reading = self._draining or self._outbox.size <= _PAUSE_READING_ABOVE
+        reading = self._draining or self._outbox.size <= PAUSE_READING_ABOVE
         interest = (READ if reading else 0) | (WRITE if self._outbox else 0)
         if self.transport.wants_write:
             interest = WRITE
@@ -337,12 +189,14 @@ class Channel:
         if self.websocket.stream is None or self.retired:
             self.end()
             return
+        self._leave_lane()
         self._draining = True
         self._arm_deadline()
 
     def _arm_deadline(self) -> None:
         if self.retired:
             return
+        self._leave_lane()
         stream = self.websocket.stream
         if stream is not None and stream.connection.reading_done:
             self._draining = True
@@ -352,7 +206,8 @@ class Channel:
 
     def _lose(self) -> None:
         """Writing has failed: take what the peer said before it left, then end."""
-        for _ in range(_READS_PER_TURN):
+        self._leave_lane()
+        for _ in range(_LAST_READS):
             if not self.retired and not self._draining:
                 self._read()
         self.end()
@@ -369,6 +224,7 @@ class Channel:
         if self.retired:
             return
         self.retired = True
+        self._leave_lane()
         for timer in (self._deadline, self._heartbeat):
             if timer is not None:
                 timer.cancel()
@@ -386,13 +242,12 @@ class Channel:
         with self._lock:
             if not self.retired:
                 self._flush_held()
+                if self._link is not None:
+                    self._link.shut()
                 interrupt(self.transport.sock)
 
-    def _on_loop(self, call: Any) -> None:
-        if self.loop.is_current():
-            call()
-        else:
-            self.loop.post(call)
+    def _again(self) -> None:
+        self.loop.again(self)
 
     # -- Heartbeat ---------------------------------------------------------------
 
@@ -401,6 +256,9 @@ class Channel:
         if self._deadline is not None:
             # It is ending, and has its own time for that.
             return
+        link = self._link
+        if link is not None and link.heard:
+            link.heard, self._heard = False, True
         if not self._heard:
             logger.info("No sign of life within heartbeat_freq %s: closing", frequency)
             self.expire()
@@ -409,7 +267,3 @@ class Channel:
         guarded(self.websocket.ping, b"")
         if not self.retired:
             self._heartbeat = self.loop.timers.after(frequency, lambda: self._beat(frequency))
-
-
-def _overrides_once(websocket: WebSocket) -> bool:
-    return type(websocket).once is not WebSocket.once or "once" in vars(websocket)

@@ -12,7 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from ws4py._engine.guard import guarded
 from ws4py._engine.pollers import READ, LoopPoller
@@ -61,7 +61,7 @@ class Loop:
     def __init__(
         self, make_poller: Callable[[], LoopPoller], on_forget: Callable[[Entry], None]
     ) -> None:
-        self.timers = Timers()
+        self.timers = Timers(self._leave_lane)
         self._make_poller = make_poller
         self._on_forget = on_forget
 
@@ -94,6 +94,7 @@ class Loop:
             if self._ended:
                 return False
             self._posted.append(call)
+            self._leave_lane()
             if not self._woken and self._wakeup is not None and not self.is_current():
                 self._woken = True
                 self._wakeup.wake()
@@ -113,6 +114,11 @@ class Loop:
 
     # -- For entries, on the loop's thread ---------------------------------------
 
+    @property
+    def lane(self) -> Any:
+        """The poller's fast lane, ``None`` where it has none."""
+        return getattr(self._poller, "lane", None)
+
     def watch(self, entry: Entry, events: int) -> None:
         """Wait for other events of an entry's descriptor."""
         assert self._poller is not None
@@ -125,6 +131,7 @@ class Loop:
     def again(self, entry: Entry) -> None:
         """Serve the entry in the next turn without waiting for its descriptor."""
         self._again[entry] = None
+        self._leave_lane()
 
     def forget(self, entry: Entry) -> None:
         """Stop serving an entry."""
@@ -135,6 +142,12 @@ class Loop:
             with contextlib.suppress(OSError, ValueError, KeyError):
                 self._poller.unregister(entry.fd)
         self._on_forget(entry)
+
+    def _leave_lane(self) -> None:
+        """Have the poller return, which otherwise may go on with its lane's connections."""
+        lane = self.lane
+        if lane is not None:
+            lane.pending = True
 
     # -- The loop ----------------------------------------------------------------
 

@@ -28,9 +28,13 @@ class Timer:
 
 
 class Timers:
-    """The deadlines of one loop; used from its thread only."""
+    """The deadlines of one loop; used from its thread only.
 
-    def __init__(self) -> None:
+    :param on_new: called for each new one, since it may be the next.
+    """
+
+    def __init__(self, on_new: Callable[[], None]) -> None:
+        self._on_new = on_new
         self._heap: list[tuple[float, int, Timer]] = []
         self._order = itertools.count()
 
@@ -38,6 +42,7 @@ class Timers:
         """Call ``callback`` once, ``seconds`` from now."""
         timer = Timer(time.monotonic() + seconds, callback)
         heapq.heappush(self._heap, (timer.deadline, next(self._order), timer))
+        self._on_new()
         return timer
 
     def wait(self) -> float | None:

@@ -15,9 +15,10 @@ from __future__ import annotations
 
 import enum
 import os
+import sys
 
 from ws4py._wire.closing import Close, build_close_payload, parse_close_payload
-from ws4py._wire.codec import FAILED, MessageReader, Utf8Checker, build_frame, check_text
+from ws4py._wire.codec import FAILED, MessageReader, build_frame
 from ws4py._wire.codes import (
     ABNORMAL_CLOSURE,
     CLOSE,
@@ -29,6 +30,7 @@ from ws4py._wire.codes import (
     TEXT,
 )
 from ws4py._wire.extension import MessageExtension
+from ws4py._wire.octets import Utf8Checker, check_text
 from ws4py.exc import ConnectionClosed, ProtocolException, TextFrameEncodingException
 from ws4py.protocol.limits import Limits
 from ws4py.protocol.state import CLOSED, OPEN, TRANSITIONS, Act, State
@@ -89,6 +91,12 @@ class Connection:
         self.close_received: Close | None = None
 
     @property
+    def plain(self) -> bool:
+        """Whether a whole message is sent as one unmasked frame, and nothing has to come first."""
+        special = self._fragmenting or self.mask_outgoing or self._extension is not None
+        return self.state is OPEN and not special
+
+    @property
     def expect_mask(self) -> bool:
         """Whether the peer has to mask its frames; a test tool may change it."""
         return self._reader.expect_mask
@@ -96,6 +104,15 @@ class Connection:
     @expect_mask.setter
     def expect_mask(self, value: bool) -> None:
         self._reader.expect_mask = value
+
+    @property
+    def extension(self) -> MessageExtension | None:
+        """What the opening handshake negotiated; set before the first byte comes or goes."""
+        return self._extension
+
+    @extension.setter
+    def extension(self, value: MessageExtension | None) -> None:
+        self._extension = self._reader.extension = value
 
     @property
     def violation(self) -> ProtocolException | None:
@@ -106,6 +123,17 @@ class Connection:
     def buffered(self) -> int:
         """Bytes held for a message that is not complete yet."""
         return self._reader.buffered
+
+    @property
+    def largest_message(self) -> int:
+        """Bytes of the largest message in one frame that the limits let in."""
+        limits = (self._reader.max_message_size, self._reader.max_frame_size)
+        return min((each for each in limits if each is not None), default=sys.maxsize)
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether the next byte to be received begins a message."""
+        return self._reader.at_rest
 
     @property
     def reading_done(self) -> bool:

@@ -1,0 +1,354 @@
+"""The bytes of one managed connection, in and out: from the socket to the program, and back.
+
+Two ways: by Python, for every kind of socket and program, or in the fast lane, which
+leaves to Python whatever is not the common case. How a connection begins and ends is
+the business of :mod:`ws4py._engine.channel`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ws4py._engine.fed import feed_once
+from ws4py._engine.guard import guarded
+from ws4py._engine.lane import fits
+from ws4py._engine.loop import Loop
+from ws4py._engine.outbox import Outbox
+from ws4py._engine.pollers import READ
+from ws4py._log import logger
+from ws4py._transport import transport_for
+from ws4py._wire.codes import INTERNAL_ERROR
+from ws4py.exc import ConnectionClosed
+from ws4py.websocket import WebSocket
+
+if TYPE_CHECKING:
+    from ws4py._engine.lane_c import Link
+
+__all__ = ["PAUSE_READING_ABOVE", "Flow"]
+
+_READ_SIZE = 64 * 1024
+#: Reads of one connection in one turn, where more may wait above the kernel.
+_READS_PER_TURN = 16
+#: Unsent bytes above which the peer is not read from: what it makes us send is
+#: bounded by what it takes.
+PAUSE_READING_ABOVE = 64 * 1024
+#: How long replies may wait for each other. A handler that takes longer than this
+#: gets its replies out one by one, as they are made.
+_HOLD_SECONDS = 0.005
+
+_RAISED = object()
+
+
+class Flow:
+    """What a connection's loop and its program exchange."""
+
+    # There are as many as connections.
+    __slots__ = (
+        "_blocked",
+        "_draining",
+        "_early",
+        "_heard",
+        "_hold_until",
+        "_interest",
+        "_link",
+        "_lock",
+        "_once_overridden",
+        "_outbox",
+        "_serving",
+        "_taken_away",
+        "_unread",
+        "broken",
+        "fd",
+        "loop",
+        "retired",
+        "transport",
+        "websocket",
+    )
+
+    def __init__(self, loop: Loop, websocket: WebSocket) -> None:
+        self.loop = loop
+        self.websocket = websocket
+        blocking = websocket._blocking(websocket.sock)  # noqa: SLF001 - it has TLS's lock
+        self.transport = blocking.transport or transport_for(websocket.sock)
+        self.transport.take_over()
+        self.fd = self.transport.fileno()
+        self._once_overridden = _overrides_once(websocket)
+
+        # -- Outgoing: under the connection's lock.
+        self._lock = websocket._lock  # noqa: SLF001 - the two are one mechanism
+        self._outbox = Outbox()
+        self._outbox.append(blocking.unsent)
+        blocking.unsent = b""
+        self._blocked = False
+        self.broken = False
+        self._hold_until = 0.0
+        # In the fast lane, which then does all reading and sending.
+        self._link: Link | None = None
+
+        # -- Incoming: the loop's thread only.
+        self._serving = False
+        self._unread = False
+        self._early = b""
+        self._heard = True
+        self._interest = READ
+
+        # -- How far it has come.
+        self._draining = False
+        self._taken_away = False
+        self.retired = False
+
+    # -- Of the channel ----------------------------------------------------------
+
+    def end(self) -> None:
+        """See :class:`ws4py._engine.channel.Channel`, as for the next ones."""
+        raise NotImplementedError
+
+    def expire(self) -> None:
+        raise NotImplementedError
+
+    def _drain(self) -> None:
+        raise NotImplementedError
+
+    def _update(self) -> None:
+        raise NotImplementedError
+
+    def _again(self) -> None:
+        raise NotImplementedError
+
+    def _on_loop(self, call: Callable[[], object]) -> None:
+        if self.loop.is_current():
+            call()
+        else:
+            self.loop.post(call)
+
+    # -- Outlet: any thread ------------------------------------------------------
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that the kernel has not taken yet."""
+        link = self._link
+        return self._outbox.size if link is None else link.unsent
+
+    def write(self, data: bytes) -> None:
+        """See :class:`ws4py._outlet.Outlet`."""
+        if self.retired or self.broken:
+            raise ConnectionClosed("Cannot send on a terminated websocket")
+        if self._link is not None:
+            self._link.write(data)
+            return
+        self._outbox.append(data)
+        if not self._blocked and time.monotonic() >= self._hold_until:
+            self._flush()
+
+    def hold(self) -> None:
+        """See :class:`ws4py._outlet.Outlet`."""
+        # Who calls process() from elsewhere would have nobody to release the replies. The
+        # lane holds replies by itself.
+        if self._serving and self._link is None:
+            self._hold_until = time.monotonic() + _HOLD_SECONDS
+
+    def narrow(self) -> None:
+        """See :class:`ws4py._outlet.Outlet`."""
+        if self._link is not None:
+            self._link.narrow()
+
+    def widen(self) -> None:
+        """See :class:`ws4py._outlet.Outlet`."""
+        if self._link is not None:
+            self._link.widen()
+
+    # -- The fast lane -----------------------------------------------------------
+
+    def _enter_lane(self) -> None:
+        lane, websocket = self.loop.lane, self.websocket
+        ending = self.retired or self.broken or self._draining
+        if lane is None or ending or not fits(websocket, self.transport):
+            return
+        stream = websocket.stream
+        assert stream is not None
+        with self._lock:
+            connection = stream.connection
+            largest = connection.largest_message
+            self._link = lane.attach(self.fd, self, websocket, connection, largest)
+            self._link.write(self._outbox.drain())
+            self._blocked = False
+            websocket._take = self._link  # noqa: SLF001
+        self._interest = READ
+
+    def _leave_lane(self) -> None:
+        """Serve the connection without the lane from now on; it does not come back."""
+        if self._link is None:
+            return
+        with self._lock:
+            link, self._link = self._link, None
+            self.websocket._take = None  # noqa: SLF001
+            self._outbox.append(link.surrender())
+            self._early = link.detach()
+            self._heard = self._heard or link.heard
+        self._interest = link.watched
+        if self._taken_away:
+            guarded(self.websocket.process, self._early)
+        elif self._early and not self.retired:
+            self._again()
+        with self._lock:
+            self._flush_held()
+
+    def feed(self, data: bytes) -> None:
+        """From the lane: what it does not serve itself."""
+        if self._taken_away or self._is_ours():
+            self._process(data)
+
+    def callback_failed(self, error: BaseException) -> None:
+        """From the lane: the program's ``received_message`` raised."""
+        websocket = self.websocket
+        if not websocket._callback_raised(websocket.received_message, error):  # noqa: SLF001
+            self._drain()
+
+    def link_ended(self) -> None:
+        """From the lane: the peer has ended the connection."""
+        self.end()
+
+    def link_lost(self, error: OSError) -> None:
+        """From the lane: reading has failed."""
+        guarded(self.websocket.unhandled_error, error)
+        self.end()
+
+    def link_broken(self, error: OSError) -> None:
+        """From the lane, on any thread: writing has failed."""
+        logger.debug("Connection lost while writing: %s", error)
+        self.broken = True
+        self._on_loop(self._update)
+
+    def link_crashed(self, error: Exception) -> None:
+        """From the lane: an error of ours, which costs one connection and not the thread."""
+        logger.error("A connection ended by an internal error", exc_info=error)
+        guarded(self.expire)
+
+    # -- Reading -----------------------------------------------------------------
+
+    def _read(self) -> None:
+        self._unread = False
+        early, self._early = self._early, b""
+        if self._taken_away:
+            return
+        if early and not self._draining and not self._process(early):
+            return
+        if self._draining:
+            self._discard()
+        elif self._once_overridden:
+            self._read_by_once()
+        else:
+            self._read_and_process()
+
+    def _read_and_process(self) -> None:
+        for _ in range(_READS_PER_TURN):
+            try:
+                data = self.transport.recv(_READ_SIZE)
+            except OSError as error:
+                guarded(self.websocket.unhandled_error, error)
+                self.end()
+                return
+            if data is None:
+                return
+            if not data:
+                self.end()
+                return
+            if not self._process(data) or not self.transport.buffers or self._taken_away:
+                return
+            if self._outbox.size > PAUSE_READING_ABOVE:
+                break
+        self._unread = True
+
+    def _process(self, data: bytes) -> bool:
+        self._heard = self._serving = True
+        proceed = guarded(self.websocket.process, data, raised=_RAISED)
+        if proceed is _RAISED:
+            # The program's own process(): the peer is told as after a failed callback.
+            self.websocket._fail(INTERNAL_ERROR, "the handler raised an exception")  # noqa: SLF001
+            proceed = False
+        self._release()
+        if not proceed:
+            self._drain()
+        return bool(proceed)
+
+    def _read_by_once(self) -> None:
+        """The program reads the socket itself: it overrides ``once``."""
+        self._heard = self._serving = True
+        proceed = self._feed_once() if self.transport.buffers else guarded(self.websocket.once)
+        self._release()
+        if not proceed:
+            self._drain()
+
+    def _feed_once(self) -> bool:
+        """Have it read what TLS has for it, and no more than that."""
+        data: bytes | OSError | None
+        try:
+            data = self.transport.recv(_READ_SIZE)
+        except OSError as error:
+            data = error
+        if data is None:
+            return True
+        self._unread = True
+        proceed = feed_once(self.websocket, self.transport.sock, data)
+        if isinstance(data, OSError) or not data:
+            self.end()
+        return proceed
+
+    def _discard(self) -> None:
+        """Throw away what comes behind the closing handshake, until the end."""
+        for _ in range(_READS_PER_TURN):
+            try:
+                data = self.transport.recv(_READ_SIZE)
+            except OSError:
+                data = b""
+            if data is None:
+                return
+            if not data:
+                self.end()
+                return
+        self._unread = self.transport.buffers
+
+    # -- Writing -----------------------------------------------------------------
+
+    def _release(self) -> None:
+        """Let out what was held back to leave together."""
+        self._serving = False
+        if self._link is None:
+            with self._lock:
+                self._flush_held()
+
+    def _flush_held(self) -> None:
+        self._hold_until = 0.0
+        if self._link is not None:
+            self._link.flush()
+        elif not self._blocked:
+            self._flush()
+
+    def _flush(self) -> None:
+        """Write until the queue is empty or the kernel takes no more; lock held."""
+        outbox = self._outbox
+        try:
+            while outbox.size and not self._blocked:
+                head = outbox.head()
+                sent = self.transport.send(head)
+                if sent:
+                    outbox.take(sent)
+                # TLS takes a record at a time, so only "nothing" means "full".
+                self._blocked = not sent or (sent < len(head) and not self.transport.buffers)
+        except OSError as error:
+            logger.debug("Connection lost while writing: %s", error)
+            self.broken = True
+            outbox.drain()
+        if self._blocked or self.broken:
+            self._on_loop(self._update)
+
+    def _is_ours(self) -> bool:
+        """Whether the connection still sends through this loop."""
+        outlet: Any = self.websocket._outlet  # noqa: SLF001
+        return outlet is self
+
+
+def _overrides_once(websocket: WebSocket) -> bool:
+    return type(websocket).once is not WebSocket.once or "once" in vars(websocket)

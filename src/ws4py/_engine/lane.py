@@ -1,0 +1,88 @@
+"""The fast lane's Python face: which connections may use it, and a poller that has one.
+
+The lane itself is compiled (``lane_c``); where it is missing, every connection is
+served by :mod:`ws4py._engine.channel` alone, in the same way.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from typing import TYPE_CHECKING, Any
+
+from ws4py._engine import pollers
+from ws4py._engine.pollers import EPollPoller, LoopPoller
+from ws4py._transport import PlainTransport
+from ws4py._twins import PURE
+from ws4py.websocket import WebSocket
+
+if TYPE_CHECKING:
+    from ws4py._engine.lane_c import Lane
+
+_compiled: Any = None
+if not PURE:
+    with contextlib.suppress(ImportError):
+        from ws4py._engine import lane_c as _compiled
+
+__all__ = ["COMPILED", "LanePoller", "default_poller", "fits"]
+
+#: Whether there is a fast lane.
+COMPILED = _compiled is not None
+
+#: What the lane does in these methods' place, unless a program has its own.
+_SKIPPED = (
+    "process",
+    "once",
+    "_call",
+    "_deliver",
+    "_reply",
+    "_send_data",
+    "_write",
+    "_callback_raised",
+)
+_ORIGINALS = {name: vars(WebSocket)[name] for name in _SKIPPED}
+
+
+class LanePoller(EPollPoller):
+    """An epoll that serves the lane's connections itself and tells of all others."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lane: Lane = _compiled.Lane(self.poller.fileno())
+
+    def register(self, fd: int) -> None:
+        """See :meth:`ws4py._engine.pollers.LoopPoller.register`."""
+        before = self.poller
+        super().register(fd)
+        if self.poller is not before:
+            self.lane = _compiled.Lane(self.poller.fileno())
+
+    def wait(self, timeout: float | None) -> list[tuple[int, int]]:
+        """See :meth:`ws4py._engine.pollers.LoopPoller.wait`."""
+        return self.lane.wait(timeout)
+
+
+def default_poller() -> LoopPoller:
+    """The best poller of this system and build."""
+    return LanePoller() if COMPILED else pollers.default_poller()
+
+
+def fits(websocket: WebSocket, transport: PlainTransport) -> bool:
+    """Whether the lane would do for this connection what Python would."""
+    # TLS is no descriptor's business; a socket class of a program's own may do anything.
+    if type(transport) is not PlainTransport or not _is_plain(transport.sock):
+        return False
+    stream = websocket.stream
+    if stream is None or stream.always_mask or not stream.expect_masking:
+        return False
+    own, kind = vars(websocket), type(websocket)
+    return all(getattr(kind, name) is method for name, method in _ORIGINALS.items()) and not any(
+        name in own for name in _SKIPPED
+    )
+
+
+def _is_plain(sock: Any) -> bool:
+    kind = type(sock)
+    return issubclass(kind, socket.socket) and (
+        kind.recv is socket.socket.recv and kind.send is socket.socket.send
+    )

@@ -1,0 +1,870 @@
+# cython: language_level=3
+"""The fast lane: plain sockets whose traffic is whole, well-formed messages, served in C.
+
+A turn has one section without the GIL (send what is queued, wait, receive) and one with it (find the
+frames, call the handlers, queue the replies). Whatever is not the common case is left to the Python
+lane, with every byte from that frame on: the lane judges nothing, so each rule of RFC 6455 and its error
+are in one place, :mod:`ws4py._wire.codec_py`. Linux only; :mod:`ws4py._engine.lane` is its Python face.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_DECREF, Py_INCREF
+from libc.errno cimport EAGAIN, EINTR, errno
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.string cimport memcpy, memset
+from posix.time cimport clock_gettime, clockid_t, timespec
+
+import os
+
+from ws4py._sending_c cimport ShortWay, begin_callback, end_callback
+
+from ws4py._engine.pollers import BROKEN, READ, WRITE
+from ws4py.messaging import BinaryMessage, TextMessage
+
+cdef extern from "octets.h":
+    void ws4py_mask(uint8_t *to, const uint8_t *data, size_t size, const uint8_t *key, size_t turn) nogil
+    size_t ws4py_utf8_scan(const uint8_t *text, size_t size, int *wrong) nogil
+
+cdef extern from "<sys/uio.h>" nogil:
+    struct iovec:
+        void *iov_base
+        size_t iov_len
+
+cdef extern from "outgoing.h":
+    struct ws4py_outgoing:
+        size_t count
+        size_t flying
+        size_t size
+    char *ws4py_reserve(ws4py_outgoing *out, size_t size) except NULL
+    int ws4py_share(ws4py_outgoing *out, object owner, const char *data, size_t size) except -1
+    size_t ws4py_board(ws4py_outgoing *out, iovec *vectors, size_t most)
+    void ws4py_landed(ws4py_outgoing *out, size_t sent)
+    void ws4py_clear(ws4py_outgoing *out)
+
+cdef extern from "<sys/epoll.h>" nogil:
+    enum:
+        EPOLLIN, EPOLLOUT, EPOLLERR, EPOLLHUP, EPOLL_CTL_MOD
+    ctypedef union epoll_data:
+        int fd
+    struct epoll_event:
+        uint32_t events
+        epoll_data data
+    int epoll_wait(int epoll, epoll_event *events, int most, int timeout)
+    int epoll_ctl(int epoll, int what, int fd, epoll_event *event)
+
+cdef extern from "<sys/socket.h>" nogil:
+    enum:
+        MSG_NOSIGNAL, MSG_DONTWAIT
+    struct msghdr:
+        iovec *msg_iov
+        size_t msg_iovlen
+    ssize_t recv(int fd, void *data, size_t size, int flags)
+    ssize_t send(int fd, const void *data, size_t size, int flags)
+    ssize_t sendmsg(int fd, const msghdr *message, int flags)
+
+cdef extern from "<time.h>" nogil:
+    clockid_t CLOCK_MONOTONIC_COARSE
+
+cdef extern from "<sched.h>" nogil:
+    int sched_yield()
+
+cdef extern from "Python.h":
+    unsigned long PyThread_get_thread_ident()
+    int PyErr_CheckSignals() except -1
+    int _PyBytes_Resize(PyObject **data, Py_ssize_t size) except -1
+    const char *PyUnicode_AsUTF8AndSize(object text, Py_ssize_t *size) except NULL
+    bint PyUnicode_CheckExact(object o)
+    bint PyBytes_CheckExact(object o)
+    object PyObject_CallMethodOneArg(object obj, object name, object arg)
+
+
+cdef extern from *:
+    """
+    /* Without __init__. */
+    static PyObject *ws4py_make(PyObject *type, PyObject *nothing)
+    {
+        return ((PyTypeObject *)type)->tp_new((PyTypeObject *)type, nothing, NULL);
+    }
+    """
+    object ws4py_make(object type, tuple nothing)
+
+cdef enum:
+    # Descriptors in one turn.
+    _EVENTS = 512
+    # What one recv takes at the most, and all of a turn together; small enough to stay in the cache.
+    _READ_SIZE = 128 * 1024
+    _ARENA = 256 * 1024
+    _LEAST_ROOM = 16 * 1024
+    # A large message's own buffer starts with this at the most, and grows by what has arrived.
+    _FIRST_BUFFER = 1024 * 1024
+    _MOST_AT_ONCE = 1024 * 1024
+    # From this size on a payload is sent from where it is, not copied.
+    _SHARED_FROM = 4096
+    # Connections flushed in one section, and pieces of each. A few are flushed with the GIL, since
+    # giving it up costs about as much as they do.
+    _FLUSHED = 1024
+    _FEW = 4
+    _VECTORS = 8
+    # Unsent bytes above which the peer is not read from.
+    _PAUSE_ABOVE = 64 * 1024
+    # How long replies may wait for the end of the turn.
+    _HOLD_NANOSECONDS = 5 * 1000 * 1000
+
+    _TEXT = 1
+    _BINARY = 2
+    _FIN = 0x80
+    _MASKED = 0x80
+
+cdef object _RECEIVED_MESSAGE = "received_message"
+cdef object _DATA = "data"
+cdef object _NO_ARGUMENTS = ()
+
+
+cdef struct Wire:
+    # What the section without the GIL uses of a connection.
+    int fd
+    # A large message's own buffer and how much of it may be filled now; NULL: the arena.
+    char *into
+    size_t room
+
+
+cdef struct Received:
+    int fd
+    uint32_t events
+    Wire *wire
+    char *data
+    # -1 with `error`; 0 with no error is the end.
+    ssize_t size
+    int error
+
+
+cdef struct Job:
+    int fd
+    iovec *vectors
+    size_t count
+    size_t size
+    ssize_t sent
+    int error
+
+
+cdef uint64_t _now() noexcept nogil:
+    """Nanoseconds, of the clock that costs next to nothing and goes in steps of some milliseconds."""
+    cdef timespec time
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &time)
+    return <uint64_t>time.tv_sec * 1000000000 + <uint64_t>time.tv_nsec
+
+
+cdef void _send(Job *job) noexcept nogil:
+    cdef msghdr message
+    if job.count == 1:
+        job.sent = send(job.fd, job.vectors.iov_base, job.vectors.iov_len, MSG_NOSIGNAL | MSG_DONTWAIT)
+    else:
+        memset(&message, 0, sizeof(message))
+        message.msg_iov = job.vectors
+        message.msg_iovlen = job.count
+        job.sent = sendmsg(job.fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT)
+    job.error = errno if job.sent < 0 else 0
+
+
+cdef class Link(ShortWay):
+    """One connection in the lane. Made by :meth:`Lane.attach`.
+
+    Its methods may be called from any thread, but for :meth:`detach`. The GIL is what keeps its fields
+    consistent: none of them is touched without it, and pieces being sent stay as they are.
+    """
+
+    cdef Lane lane
+    cdef object channel
+    cdef object connection
+    cdef Wire wire
+    cdef uint32_t interest
+    cdef Py_ssize_t largest
+
+    # The websocket is the `owner`, and `plain` holds while the connection's own does.
+
+    #: Served by the lane: cleared for ever when the connection begins to end.
+    cdef readonly bint open
+    #: Something has arrived, or was taken, since this was last cleared.
+    cdef public bint heard
+
+    # -- Receiving: the loop's thread.
+    # The Python lane's reader is in the middle of something.
+    cdef bint slow
+    cdef object message
+    cdef int opcode
+    cdef Py_ssize_t message_size
+    cdef Py_ssize_t filled
+    cdef Py_ssize_t checked
+    cdef uint8_t key[4]
+
+    # -- Sending.
+    cdef ws4py_outgoing out
+    cdef bint dirty
+    cdef bint blocked
+    cdef bint leaving
+
+    def __dealloc__(self):
+        ws4py_clear(&self.out)
+
+    @property
+    def unsent(self):
+        """Bytes that the kernel has not taken yet."""
+        return self.out.size
+
+    @property
+    def buffered(self):
+        """Bytes held of a message that is not complete yet."""
+        return self.filled
+
+    # -- Sending -----------------------------------------------------------------
+
+    cdef bint take(self, object payload, bint binary) except -1:
+        cdef const char *data
+        cdef Py_ssize_t size = 0
+        if PyBytes_CheckExact(payload):
+            data = PyBytes_AS_STRING(payload)
+            size = PyBytes_GET_SIZE(payload)
+            if not binary and not self._is_text(payload, data, size):
+                return False
+        elif PyUnicode_CheckExact(payload):
+            try:
+                data = PyUnicode_AsUTF8AndSize(payload, &size)
+            except UnicodeEncodeError:
+                return False
+        else:
+            return False
+        self._queue_message(_BINARY if binary else _TEXT, payload, data, size)
+        self._hurry()
+        return True
+
+    def write(self, bytes data not None):
+        """Queue whole frames."""
+        self._queue(data, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
+        self._hurry()
+
+    def post(self, bytes data not None):
+        """Queue whole frames for the next turn of the loop, and do not send now.
+
+        The loop has to be woken, unless this is its thread.
+        """
+        self._queue(data, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
+        self._mark()
+
+    def narrow(self):
+        """Take no messages on the short way, since something is to come before them or instead."""
+        self.plain = False
+
+    def widen(self):
+        """Take messages on the short way again, if the connection can send them so."""
+        self.plain = self.open and self.connection.plain
+
+    def shut(self):
+        """Leave the rest to the Python lane: the connection begins to end."""
+        self.open = self.plain = False
+
+    def flush(self):
+        """Send what the kernel takes now."""
+        self._push()
+
+    cdef bint _is_text(self, object payload, const char *data, Py_ssize_t size) except -1:
+        cdef int wrong
+        # What has just been received as text need not be looked at again.
+        if <PyObject *>payload is self.lane.valid:
+            return True
+        return ws4py_utf8_scan(<const uint8_t *>data, size, &wrong) == <size_t>size
+
+    cdef int _queue_message(self, int opcode, object owner, const char *data, Py_ssize_t size) except -1:
+        cdef uint8_t header[10]
+        cdef size_t length = 2
+        cdef int shift
+        cdef char *place
+        header[0] = _FIN | opcode
+        if size < 126:
+            header[1] = <uint8_t>size
+        elif size <= 0xFFFF:
+            header[1] = 126
+            header[2] = <uint8_t>(size >> 8)
+            header[3] = <uint8_t>size
+            length = 4
+        else:
+            header[1] = 127
+            for shift in range(8):
+                header[2 + shift] = <uint8_t>(<uint64_t>size >> (56 - 8 * shift))
+            length = 10
+        if size < _SHARED_FROM:
+            place = ws4py_reserve(&self.out, length + size)
+            memcpy(place, header, length)
+            memcpy(place + length, data, size)
+        else:
+            memcpy(ws4py_reserve(&self.out, length), header, length)
+            ws4py_share(&self.out, owner, data, size)
+        return 0
+
+    cdef int _queue(self, object owner, const char *data, Py_ssize_t size) except -1:
+        if size >= _SHARED_FROM:
+            ws4py_share(&self.out, owner, data, size)
+        elif size:
+            memcpy(ws4py_reserve(&self.out, size), data, size)
+        return 0
+
+    cdef int _mark(self) except -1:
+        """Have the loop flush it in its next turn."""
+        if self.blocked:
+            self._watch()
+        elif not self.dirty:
+            self.dirty = True
+            self.lane.dirty.append(self)
+        return 0
+
+    cdef int _hurry(self) except -1:
+        """Send as soon as that is sensible."""
+        cdef Job job
+        cdef iovec vectors[_VECTORS]
+        if self.blocked:
+            self._watch()
+        elif PyThread_get_thread_ident() != self.lane.thread:
+            self._push()
+        elif self.lane.alone is not <PyObject *>self:
+            self._mark()
+            self.lane.hold()
+        elif self._may_send():
+            # The only message of this turn. With the GIL: the call does not wait, and giving it up
+            # could take longer to get it back than the handler is going to need.
+            self._board(&job, vectors)
+            _send(&job)
+            self._settle(&job)
+        return 0
+
+    cdef bint _may_send(self) noexcept:
+        return not (self.blocked or self.leaving or self.out.flying)
+
+    cdef int _push(self) except -1:
+        """Send until the kernel takes no more. Another thread that is at it does the rest as well."""
+        cdef Job job
+        cdef iovec vectors[_VECTORS]
+        while self.out.size and self._may_send():
+            self._board(&job, vectors)
+            with nogil:
+                _send(&job)
+            self._settle(&job)
+        return 0
+
+    cdef void _board(self, Job *job, iovec *vectors) noexcept:
+        cdef size_t i
+        job.fd = self.wire.fd
+        job.vectors = vectors
+        job.count = ws4py_board(&self.out, vectors, _VECTORS)
+        job.size = 0
+        for i in range(job.count):
+            job.size += vectors[i].iov_len
+
+    cdef int _settle(self, Job *job) except -1:
+        """Take note of what the kernel took."""
+        cdef size_t sent = job.sent if job.sent > 0 else 0
+        ws4py_landed(&self.out, sent)
+        if job.sent < 0 and job.error != EAGAIN and job.error != EINTR:
+            ws4py_clear(&self.out)
+            self.open = self.plain = False
+            self.channel.link_broken(OSError(job.error, os.strerror(job.error)))
+            return 0
+        if sent < job.size and job.error != EINTR:
+            self.blocked = True
+        if self.blocked or self.interest != EPOLLIN:
+            self._watch()
+        return 0
+
+    cdef int _watch(self) except -1:
+        """Wait for what matters now. A peer that does not read is not read from."""
+        cdef epoll_event event
+        cdef uint32_t wanted = 0 if self.out.size > _PAUSE_ABOVE and self.blocked else EPOLLIN
+        if self.blocked:
+            wanted |= EPOLLOUT
+        if wanted != self.interest and self.lane.slots[self.wire.fd] == &self.wire:
+            self.interest = event.events = wanted
+            event.data.fd = self.wire.fd
+            # An error would mean that the program has closed the descriptor itself; whoever uses it
+            # next finds out.
+            epoll_ctl(self.lane.epoll, EPOLL_CTL_MOD, self.wire.fd, &event)
+        return 0
+
+    # -- Receiving: the loop's thread ----------------------------------------------
+
+    cdef int consume(self, const uint8_t *data, size_t size) except -1:
+        """Serve received bytes."""
+        cdef size_t at = 0, used
+        while at < size:
+            if self.slow or not self.open:
+                return self._leave(data + at, size - at)
+            used = self._frame(data + at, size - at, at == 0)
+            if not used:
+                return self._leave(data + at, size - at)
+            at += used
+        return 0
+
+    cdef int _leave(self, const uint8_t *data, size_t size) except -1:
+        """Have the Python lane serve the rest."""
+        self.channel.feed(PyBytes_FromStringAndSize(<const char *>data, size))
+        self.slow = not self.connection.at_rest
+        return 0
+
+    cdef size_t _frame(self, const uint8_t *data, size_t have, bint first) except? 0:
+        """Take one frame that is a whole message; returns how many bytes, 0 for any other frame."""
+        cdef int opcode
+        cdef uint64_t size
+        cdef size_t head = 6, i
+        cdef bytes payload
+        cdef char *place
+        if have < 6 or not data[1] & _MASKED:
+            return 0
+        opcode = data[0] ^ _FIN
+        if opcode != _TEXT and opcode != _BINARY:
+            return 0
+        size = data[1] & 0x7F
+        if size == 126:
+            head = 8
+            size = <uint64_t>data[2] << 8 | data[3]
+            if size < 126:
+                return 0
+        elif size == 127:
+            if have < 14:
+                return 0
+            head = 14
+            size = 0
+            for i in range(8):
+                size = size << 8 | data[2 + i]
+            if size <= 0xFFFF:
+                return 0
+        if have < head or size > <uint64_t>self.largest:
+            return 0
+        if have - head < size:
+            return self._begin(opcode, size, data, head, have)
+        payload = PyBytes_FromStringAndSize(NULL, size)
+        place = PyBytes_AS_STRING(payload)
+        ws4py_mask(<uint8_t *>place, data + head, size, data + head - 4, 0)
+        if opcode == _TEXT and not self._valid(place, size):
+            return 0
+        if first and self.lane.ready == 1 and have == head + size:
+            self.lane.alone = <PyObject *>self
+        self._deliver(opcode, payload)
+        return head + size
+
+    cdef bint _valid(self, const char *text, size_t size) noexcept:
+        cdef int wrong
+        return ws4py_utf8_scan(<const uint8_t *>text, size, &wrong) == size
+
+    cdef size_t _begin(
+        self, int opcode, Py_ssize_t size, const uint8_t *data, size_t head, size_t have
+    ) except? 0:
+        """Receive the rest of a message straight into its own buffer."""
+        cdef size_t there = have - head
+        self.message = PyBytes_FromStringAndSize(NULL, min(size, _FIRST_BUFFER))
+        self.message_size = size
+        self.opcode = opcode
+        self.filled = self.checked = 0
+        memcpy(self.key, data + head - 4, 4)
+        memcpy(PyBytes_AS_STRING(self.message), data + head, there)
+        if not self._fill(there):
+            # Not UTF-8 already: the Python lane says so.
+            self._forget_message()
+            return 0
+        return have
+
+    cdef bint _fill(self, Py_ssize_t size) except -1:
+        """Unmask what has arrived of a large message; ``False`` for text that is none."""
+        cdef int wrong = 0
+        cdef uint8_t *start = <uint8_t *>PyBytes_AS_STRING(self.message)
+        ws4py_mask(start + self.filled, start + self.filled, size, self.key, self.filled & 3)
+        self.filled += size
+        if self.opcode == _TEXT:
+            self.checked += ws4py_utf8_scan(start + self.checked, self.filled - self.checked, &wrong)
+            if wrong or (self.filled == self.message_size and self.checked != self.filled):
+                return False
+        if self.filled < self.message_size:
+            self._make_room()
+        return True
+
+    cdef int _make_room(self) except -1:
+        cdef PyObject *grown
+        cdef Py_ssize_t capacity = PyBytes_GET_SIZE(self.message)
+        if self.filled == capacity:
+            # Doubled, so that a peer that only announces much does not make us set it aside.
+            capacity = min(2 * capacity, self.message_size)
+            grown = <PyObject *>self.message
+            Py_INCREF(self.message)
+            self.message = None
+            _PyBytes_Resize(&grown, capacity)
+            self.message = <object>grown
+            Py_DECREF(self.message)
+        self.wire.into = PyBytes_AS_STRING(self.message) + self.filled
+        self.wire.room = min(capacity - self.filled, <Py_ssize_t>_MOST_AT_ONCE)
+        return 0
+
+    cdef int resume(self, Py_ssize_t size) except -1:
+        """More of a large message is in its buffer."""
+        cdef object payload
+        if not self._fill(size):
+            return self._refuse()
+        if self.filled == self.message_size:
+            payload = self.message
+            self._forget_message()
+            if self.lane.ready == 1:
+                self.lane.alone = <PyObject *>self
+            self._deliver(self.opcode, payload)
+        return 0
+
+    cdef int _refuse(self) except -1:
+        self.channel.feed(self._partial())
+        self.slow = True
+        return 0
+
+    cdef bytes _partial(self):
+        """What has arrived of a large message, as if it had been masked with zeros; forgets it."""
+        if self.message is None:
+            return b""
+        head = bytes((_FIN | self.opcode, _MASKED | 127)) + int(self.message_size).to_bytes(8, "big")
+        if self.message_size < 126:
+            head = bytes((_FIN | self.opcode, _MASKED | self.message_size))
+        elif self.message_size <= 0xFFFF:
+            head = bytes((_FIN | self.opcode, _MASKED | 126)) + int(self.message_size).to_bytes(2, "big")
+        frame = head + bytes(4) + self.message[:self.filled]
+        self._forget_message()
+        return frame
+
+    cdef void _forget_message(self) noexcept:
+        self.message = None
+        self.filled = 0
+        self.wire.into = NULL
+        self.wire.room = 0
+
+    cdef int _deliver(self, int opcode, object payload) except -1:
+        cdef object kind = TextMessage if opcode == _TEXT else BinaryMessage
+        # Without the constructor, whose checks it needs not; all else is the same for its whole class.
+        cdef object message = ws4py_make(kind, _NO_ARGUMENTS)
+        setattr(message, _DATA, payload)
+        self.lane.valid = <PyObject *>payload if opcode == _TEXT else NULL
+        begin_callback(self)
+        try:
+            PyObject_CallMethodOneArg(self.owner, _RECEIVED_MESSAGE, message)
+        except (Exception, SystemExit) as error:
+            self.channel.callback_failed(error)
+        finally:
+            end_callback()
+            self.lane.valid = self.lane.alone = NULL
+        return 0
+
+    # -- The end -----------------------------------------------------------------
+
+    def surrender(self):
+        """Send nothing more; return what is unsent."""
+        self.open = self.plain = False
+        self.leaving = True
+        while self.out.flying:
+            # Another thread is in the middle of send(), which does not wait.
+            with nogil:
+                sched_yield()
+        return self._drain()
+
+    def detach(self):
+        """Leave the lane, on the loop's thread. Return what has been received and not served.
+
+        The descriptor stays registered with epoll, for the events of :attr:`watched`.
+        """
+        cdef bytes unread = self._partial() + self.lane.unserved(&self.wire)
+        self.open = self.plain = False
+        self.lane.remove(self)
+        return unread
+
+    @property
+    def watched(self):
+        """The events that epoll waits for."""
+        return _events(self.interest)
+
+    cdef bytes _drain(self):
+        cdef iovec *vectors
+        cdef size_t i, count = self.out.count
+        cdef list parts = []
+        if not count:
+            return b""
+        vectors = <iovec *>PyMem_Malloc(count * sizeof(iovec))
+        if vectors == NULL:
+            raise MemoryError
+        ws4py_board(&self.out, vectors, count)
+        for i in range(count):
+            parts.append(PyBytes_FromStringAndSize(<char *>vectors[i].iov_base, vectors[i].iov_len))
+        PyMem_Free(vectors)
+        ws4py_clear(&self.out)
+        return b"".join(parts)
+
+
+cdef class Lane:
+    """The connections of one loop; everything but :meth:`Link` itself is used on the loop's thread.
+
+    :param epoll: the descriptor of the epoll that has the connections registered.
+    """
+
+    cdef int epoll
+    cdef unsigned long thread
+    cdef list dirty
+    cdef list links
+    cdef Wire **slots
+    cdef int room
+    # The one connection with one message in this turn, if it is so.
+    cdef PyObject *alone
+    # The payload that is known to be UTF-8 while its handler runs.
+    cdef PyObject *valid
+
+    #: Set by others to have :meth:`wait` return after this turn: there is something else to do.
+    cdef public bint pending
+
+    cdef int ready
+    cdef int serving
+    cdef uint64_t since
+    cdef epoll_event events[_EVENTS]
+    cdef Received received[_EVENTS]
+    cdef char *arena
+    cdef Job *jobs
+    cdef iovec *vectors
+
+    def __cinit__(self, int epoll):
+        self.epoll = epoll
+        self.dirty = []
+        self.links = []
+        self.arena = <char *>PyMem_Malloc(_ARENA)
+        self.jobs = <Job *>PyMem_Malloc(_FLUSHED * sizeof(Job))
+        self.vectors = <iovec *>PyMem_Malloc(_FLUSHED * _VECTORS * sizeof(iovec))
+        if self.arena == NULL or self.jobs == NULL or self.vectors == NULL:
+            raise MemoryError
+
+    def __dealloc__(self):
+        PyMem_Free(self.arena)
+        PyMem_Free(self.jobs)
+        PyMem_Free(self.vectors)
+        PyMem_Free(self.slots)
+
+    # -- Who is here -------------------------------------------------------------
+
+    def attach(self, int fd, channel, websocket, connection, Py_ssize_t largest):
+        """Serve a connection whose descriptor is registered for reading.
+
+        :param largest: bytes of the largest message that is taken here.
+        """
+        cdef Link link = Link.__new__(Link)
+        self.thread = PyThread_get_thread_ident()
+        self._reach(fd)
+        link.lane = self
+        link.channel = channel
+        link.owner = websocket
+        link.connection = connection
+        link.largest = largest
+        link.wire.fd = fd
+        link.interest = EPOLLIN
+        link.open = True
+        link.slow = not connection.at_rest
+        link.widen()
+        self.slots[fd] = &link.wire
+        self.links[fd] = link
+        return link
+
+    cdef int _reach(self, int fd) except -1:
+        cdef int room = self.room
+        cdef Wire **slots
+        if fd < room:
+            return 0
+        room = max(2 * room, fd + 64)
+        slots = <Wire **>PyMem_Realloc(self.slots, room * sizeof(Wire *))
+        if slots == NULL:
+            raise MemoryError
+        memset(slots + self.room, 0, (room - self.room) * sizeof(Wire *))
+        self.slots = slots
+        self.links.extend([None] * (room - self.room))
+        self.room = room
+        return 0
+
+    cdef int remove(self, Link link) except -1:
+        if self.slots[link.wire.fd] == &link.wire:
+            self.slots[link.wire.fd] = NULL
+            self.links[link.wire.fd] = None
+        return 0
+
+    cdef bytes unserved(self, Wire *wire):
+        """What this turn has received for a connection and not served yet."""
+        cdef int i
+        for i in range(self.serving + 1, self.ready):
+            if self.received[i].wire == wire and self.received[i].size > 0 and wire.into == NULL:
+                self.received[i].wire = NULL
+                return PyBytes_FromStringAndSize(self.received[i].data, self.received[i].size)
+        return b""
+
+    # -- A turn ------------------------------------------------------------------
+
+    def wait(self, timeout):
+        """Serve the lane's connections; return ``(descriptor, events)`` of all others.
+
+        :param timeout: seconds to wait at the most, ``None`` for no limit.
+        """
+        cdef uint64_t deadline = 0
+        cdef list others
+        self.thread = PyThread_get_thread_ident()
+        self.pending = False
+        if timeout is not None:
+            if timeout <= 0:
+                return self._turn(1)
+            deadline = _now() + <uint64_t>(min(timeout, 1e9) * 1e9)
+        while True:
+            others = self._turn(deadline)
+            if others or self.pending or (deadline and _now() >= deadline):
+                return others
+
+    cdef list _turn(self, uint64_t deadline):
+        cdef int milliseconds = -1
+        cdef uint64_t now
+        cdef list flushed = self._take_dirty()
+        cdef int jobs = len(flushed)
+        if jobs <= _FEW:
+            self._send_all(jobs)
+            self._land(flushed)
+            jobs = 0
+        if jobs or self.dirty:
+            milliseconds = 0
+        elif deadline:
+            now = _now()
+            # One more than it is: the clock goes in steps, and too early would mean another turn.
+            milliseconds = <int>((deadline - now) // 1000000 + 1) if now < deadline else 0
+        with nogil:
+            self._send_all(jobs)
+            self.ready = self._gather(milliseconds)
+        if jobs:
+            self._land(flushed)
+        if self.ready < 0:
+            error, self.ready = -self.ready, 0
+            PyErr_CheckSignals()
+            if error != EINTR:
+                raise OSError(error, os.strerror(error))
+        return self._dispatch()
+
+    cdef list _take_dirty(self):
+        """Take the connections that have something to send."""
+        cdef list flushed = []
+        cdef list dirty = self.dirty
+        cdef Link link
+        cdef int count = 0
+        if not dirty:
+            return flushed
+        self.dirty = dirty[_FLUSHED:]
+        for link in dirty[:_FLUSHED]:
+            link.dirty = False
+            if link.out.size and link._may_send():
+                link._board(&self.jobs[count], self.vectors + count * _VECTORS)
+                flushed.append(link)
+                count += 1
+        return flushed
+
+    cdef void _send_all(self, int count) noexcept nogil:
+        cdef int i
+        for i in range(count):
+            _send(&self.jobs[i])
+
+    cdef int _land(self, list flushed) except -1:
+        cdef Link link
+        cdef int i = 0
+        for link in flushed:
+            link._settle(&self.jobs[i])
+            i += 1
+            if link.out.size and not link.blocked:
+                link._mark()
+        return 0
+
+    cdef int hold(self) except -1:
+        """Let replies wait for the end of the turn, but not for a handler that takes its time."""
+        if self.ready and self.dirty and _now() - self.since > _HOLD_NANOSECONDS:
+            self.flush()
+            self.since = _now()
+        return 0
+
+    cdef int flush(self) except -1:
+        """Send what is queued anywhere."""
+        cdef list flushed = self._take_dirty()
+        cdef int jobs = len(flushed)
+        with nogil:
+            self._send_all(jobs)
+        self._land(flushed)
+
+    cdef int _gather(self, int milliseconds) noexcept nogil:
+        """Wait, and receive from whoever is ready; returns how many that are, or minus an errno."""
+        cdef int i, count
+        cdef size_t used = 0
+        cdef Received *one
+        count = epoll_wait(self.epoll, self.events, _EVENTS, milliseconds)
+        if count < 0:
+            return -errno
+        for i in range(count):
+            one = &self.received[i]
+            one.fd = self.events[i].data.fd
+            one.events = self.events[i].events
+            one.wire = self.slots[one.fd] if one.fd < self.room else NULL
+            one.size = -1
+            one.error = EAGAIN
+            if one.wire == NULL or not one.events & (EPOLLIN | EPOLLERR | EPOLLHUP):
+                continue
+            if one.wire.into != NULL:
+                one.data = one.wire.into
+                one.size = recv(one.fd, one.data, one.wire.room, MSG_DONTWAIT)
+            elif _ARENA - used < _LEAST_ROOM:
+                # epoll tells of it again, and of those behind it first.
+                return i
+            else:
+                one.data = self.arena + used
+                one.size = recv(one.fd, one.data, min(<size_t>_READ_SIZE, _ARENA - used), MSG_DONTWAIT)
+                if one.size > 0:
+                    used += one.size
+            one.error = errno if one.size < 0 else 0
+        return count
+
+    cdef list _dispatch(self):
+        cdef list others = []
+        cdef Received *one
+        cdef int i
+        self.since = _now()
+        for i in range(self.ready):
+            one = &self.received[i]
+            if one.wire == NULL or self.slots[one.fd] != one.wire:
+                if one.fd >= self.room or self.slots[one.fd] == NULL:
+                    others.append((one.fd, _events(one.events)))
+                continue
+            self.serving = i
+            self._serve(<Link>self.links[one.fd], one)
+            self.hold()
+        self.serving = self.ready = 0
+        return others
+
+    cdef int _serve(self, Link link, Received *one) except -1:
+        try:
+            if one.events & EPOLLOUT:
+                link.blocked = False
+                link.heard = True
+                link._mark()
+            if one.size > 0:
+                link.heard = True
+                if link.wire.into != NULL:
+                    link.resume(one.size)
+                else:
+                    link.consume(<uint8_t *>one.data, one.size)
+            elif one.size == 0:
+                link.channel.link_ended()
+            elif one.error not in (EAGAIN, EINTR):
+                link.channel.link_lost(OSError(one.error, os.strerror(one.error)))
+        except Exception as error:
+            # Ours, since a handler's errors do not come this far.
+            link.channel.link_crashed(error)
+        return 0
+
+
+cdef int _events(uint32_t events) except -1:
+    cdef int found = READ if events & EPOLLIN else 0
+    if events & EPOLLOUT:
+        found |= WRITE
+    if events & (EPOLLERR | EPOLLHUP):
+        found |= BROKEN
+    return found

@@ -1,0 +1,1 @@
+from ws4py._sending_py import send as send
