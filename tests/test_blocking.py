@@ -5,6 +5,7 @@ import socket
 import ssl
 import threading
 import time
+from types import SimpleNamespace
 from unittest.mock import MagicMock
 
 import pytest
@@ -192,26 +193,26 @@ class TestBlocking:
             assert sock.recv(1) == b"x"
 
     def test_one_for_each_socket(self):
-        attributes = {}
+        owner = SimpleNamespace(_own_io=None)
         with pair() as (first, second):
-            blocking = blocking_for(attributes, first)
-            assert blocking_for(attributes, first) is blocking
-            other = blocking_for(attributes, second)
+            blocking = blocking_for(owner, first)
+            assert blocking_for(owner, first) is blocking
+            other = blocking_for(owner, second)
             assert other.sock is second
-            assert blocking_for(attributes, second) is other
+            assert blocking_for(owner, second) is other
 
     def test_one_although_two_ask_at_once(self, monkeypatch):
         """The second finds, behind the lock, what the first has made meanwhile."""
-        attributes = {}
+        owner = SimpleNamespace(_own_io=None)
         with pair() as (sock, _):
 
             class Gate:
                 def __enter__(self):
-                    attributes.setdefault("_ws4py_blocking", made)
+                    owner._own_io = made
 
                 def __exit__(self, *exception):
                     pass
 
             made = Blocking(sock)
             monkeypatch.setattr("ws4py._blocking._making", Gate())
-            assert blocking_for(attributes, sock) is made
+            assert blocking_for(owner, sock) is made

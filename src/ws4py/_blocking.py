@@ -12,7 +12,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Protocol
 
 from ws4py._transport import (
     PlainTransport,
@@ -28,6 +28,12 @@ __all__ = ["Blocking", "blocking_for"]
 _DISCARD_SIZE = 64 * 1024
 
 _making = threading.RLock()
+
+
+class Owner(Protocol):
+    """Who has a socket, and keeps the one :class:`Blocking` of it."""
+
+    _own_io: Blocking | None
 
 
 class Blocking:
@@ -167,15 +173,14 @@ class Blocking:
             self.sock.close()
 
 
-def blocking_for(attributes: dict[str, Any], sock: Any) -> Blocking:
-    """The one :class:`Blocking` of a socket, kept in its owner's ``__dict__``."""
-    key = "_ws4py_blocking"
-    found: Blocking | None = attributes.get(key)
+def blocking_for(owner: Owner, sock: Any) -> Blocking:
+    """The one :class:`Blocking` of a socket, made on first use and kept by its owner."""
+    found = owner._own_io  # noqa: SLF001 - what it is for
     if found is None or found.sock is not sock:
         with _making:
-            found = attributes.get(key)
+            found = owner._own_io  # noqa: SLF001
             if found is None or found.sock is not sock:
-                found = attributes[key] = Blocking(sock)
+                found = owner._own_io = Blocking(sock)  # noqa: SLF001
     return found
 
 

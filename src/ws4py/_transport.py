@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import socket
 import ssl
 import struct
@@ -254,7 +255,15 @@ def address_of(sock: Any, method: str) -> Any:
     if sock is None:
         raise OSError(errno.EBADF, "the connection is closed")
     address = getattr(sock, method)()
-    return tuple(address[:2]) if isinstance(address, tuple) else address
+    if not isinstance(address, tuple):
+        return address
+    return _own(address[:2]) if method == "getsockname" else address[:2]
+
+
+@functools.lru_cache(maxsize=16)
+def _own(address: tuple[Any, ...]) -> tuple[Any, ...]:
+    """One object for our end of all connections, for most have the same."""
+    return address
 
 
 def transport_for(sock: Any) -> PlainTransport:

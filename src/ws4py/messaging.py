@@ -44,6 +44,10 @@ class Message:
     :raises TypeError: the payload is of another type, or text without an encoding.
     """
 
+    # A loop fills this one for each message that it receives. Everything else goes to `__dict__`.
+    __slots__ = ("__dict__", "__weakref__", "data")
+
+    data: bytes
     # A loop makes received messages without a call of the constructor, so what is the same
     # for all of them has its value here.
     opcode: int
@@ -54,7 +58,7 @@ class Message:
         self.opcode = opcode
         self.encoding = encoding
         self._completed = False
-        self.data: bytes = self._to_bytes(data)
+        self.data = self._to_bytes(data)
 
     def _to_bytes(self, data: Any) -> bytes:
         if isinstance(data, str):

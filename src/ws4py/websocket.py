@@ -38,6 +38,8 @@ DEFAULT_READING_SIZE = 2
 
 _READ_SIZE = 64 * 1024
 
+_making = threading.RLock()
+
 
 class WebSocket:
     """One connection, and the callbacks that a program overrides.
@@ -87,6 +89,8 @@ class WebSocket:
     _is_secure = False
     _local_address: Any = None
     _peer_address: Any = None
+    _own_lock: threading.RLock | None = None
+    _own_io: Blocking | None = None
     _outlet: Outlet | None = None
     #: A loop's short way for whole messages, if it has one; see :mod:`ws4py._sending`.
     _take: Any = None
@@ -176,9 +180,12 @@ class WebSocket:
 
     @property
     def _lock(self) -> threading.RLock:
-        """Serialises what is sent. Made on first use; ``setdefault`` is atomic."""
-        lock: threading.RLock | None = self.__dict__.get("_ws4py_lock")
-        return lock or self.__dict__.setdefault("_ws4py_lock", threading.RLock())
+        """Serialises what is sent. Made on first use."""
+        lock = self._own_lock
+        if lock is None:
+            with _making:
+                lock = self._own_lock = self._own_lock or threading.RLock()
+        return lock
 
     def _open_connection(self) -> Connection:
         stream = self.stream
@@ -485,7 +492,7 @@ class WebSocket:
         return b"" if self.sock is None else self._blocking(self.sock).recv_pending()
 
     def _blocking(self, sock: Any) -> Blocking:
-        return blocking_for(self.__dict__, sock)
+        return blocking_for(self, sock)
 
 
 class EchoWebSocket(WebSocket):

@@ -35,7 +35,6 @@ def many_descriptors():
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(reason="the engine's part of a connection alone is larger", strict=True)
 @pytest.mark.usefixtures("many_descriptors")
 def test_ten_thousand_idle_websockets_under_gevent(tmp_path):
     kind = next(each for each in FLEET if each.name == "gevent")

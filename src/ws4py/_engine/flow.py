@@ -18,7 +18,7 @@ from ws4py._engine.loop import Loop
 from ws4py._engine.outbox import Outbox
 from ws4py._engine.pollers import READ
 from ws4py._log import logger
-from ws4py._transport import transport_for
+from ws4py._transport import is_tls, transport_for
 from ws4py._wire.codes import INTERNAL_ERROR
 from ws4py.exc import ConnectionClosed
 from ws4py.websocket import WebSocket
@@ -70,17 +70,14 @@ class Flow:
     def __init__(self, loop: Loop, websocket: WebSocket) -> None:
         self.loop = loop
         self.websocket = websocket
-        blocking = websocket._blocking(websocket.sock)  # noqa: SLF001 - it has TLS's lock
-        self.transport = blocking.transport or transport_for(websocket.sock)
-        self.transport.take_over()
+        unsent = self._take_over()
         self.fd = self.transport.fileno()
         self._once_overridden = _overrides_once(websocket)
 
         # -- Outgoing: under the connection's lock.
         self._lock = websocket._lock  # noqa: SLF001 - the two are one mechanism
         self._outbox = Outbox()
-        self._outbox.append(blocking.unsent)
-        blocking.unsent = b""
+        self._outbox.append(unsent)
         self._blocked = False
         self.broken = False
         self._hold_until = 0.0
@@ -98,6 +95,19 @@ class Flow:
         self._draining = False
         self._taken_away = False
         self.retired = False
+
+    def _take_over(self) -> bytes:
+        """Have the socket from whoever had it; return what that one left unsent."""
+        websocket, unsent = self.websocket, b""
+        if websocket._own_io is None and not is_tls(websocket.sock):  # noqa: SLF001
+            # The usual case; nothing is kept for it.
+            self.transport = transport_for(websocket.sock)
+        else:
+            blocking = websocket._blocking(websocket.sock)  # noqa: SLF001 - it has TLS's lock
+            self.transport = blocking.transport or transport_for(websocket.sock)
+            unsent, blocking.unsent = blocking.unsent, b""
+        self.transport.take_over()
+        return unsent
 
     # -- Of the channel ----------------------------------------------------------
 
@@ -351,4 +361,4 @@ class Flow:
 
 
 def _overrides_once(websocket: WebSocket) -> bool:
-    return type(websocket).once is not WebSocket.once or "once" in vars(websocket)
+    return getattr(websocket.once, "__func__", None) is not WebSocket.once

@@ -21,7 +21,7 @@ import os
 from ws4py._sending_c cimport ShortWay, begin_callback, end_callback
 
 from ws4py._engine.pollers import BROKEN, READ, WRITE
-from ws4py.messaging import BinaryMessage, TextMessage
+from ws4py.messaging import BinaryMessage, Message, TextMessage
 
 cdef extern from "octets.h":
     void ws4py_mask(uint8_t *to, const uint8_t *data, size_t size, const uint8_t *key, size_t turn) nogil
@@ -82,13 +82,42 @@ cdef extern from "Python.h":
 
 cdef extern from *:
     """
+    #include <structmember.h>
+
     /* Without __init__. */
     static PyObject *ws4py_make(PyObject *type, PyObject *nothing)
     {
         return ((PyTypeObject *)type)->tp_new((PyTypeObject *)type, nothing, NULL);
     }
+
+    static Py_ssize_t ws4py_data_offset;
+
+    /* Notes where a message has its slot `data`; -1 with TypeError when it has none. */
+    static int ws4py_find_data(PyObject *type)
+    {
+        PyObject *slot = PyObject_GetAttrString(type, "data");
+        if (!slot)
+            return -1;
+        if (!Py_IS_TYPE(slot, &PyMemberDescr_Type)) {
+            Py_DECREF(slot);
+            PyErr_SetString(PyExc_TypeError, "a message's data is not in a slot");
+            return -1;
+        }
+        ws4py_data_offset = ((PyMemberDescrObject *)slot)->d_member->offset;
+        Py_DECREF(slot);
+        return 0;
+    }
+
+    /* Of a message that has no data yet. */
+    static void ws4py_set_data(PyObject *message, PyObject *payload)
+    {
+        Py_INCREF(payload);
+        *(PyObject **)((char *)message + ws4py_data_offset) = payload;
+    }
     """
     object ws4py_make(object type, tuple nothing)
+    int ws4py_find_data(object type) except -1
+    void ws4py_set_data(object message, object payload)
 
 cdef enum:
     # Descriptors in one turn.
@@ -118,8 +147,9 @@ cdef enum:
     _MASKED = 0x80
 
 cdef object _RECEIVED_MESSAGE = "received_message"
-cdef object _DATA = "data"
 cdef object _NO_ARGUMENTS = ()
+
+ws4py_find_data(Message)
 
 
 cdef struct Wire:
@@ -542,7 +572,7 @@ cdef class Link(ShortWay):
         cdef object kind = TextMessage if opcode == _TEXT else BinaryMessage
         # Without the constructor, whose checks it needs not; all else is the same for its whole class.
         cdef object message = ws4py_make(kind, _NO_ARGUMENTS)
-        setattr(message, _DATA, payload)
+        ws4py_set_data(message, payload)
         self.lane.valid = <PyObject *>payload if opcode == _TEXT else NULL
         begin_callback(self)
         try:

@@ -24,6 +24,7 @@ cdef class MessageReader:
     cdef bint _fin
     cdef bytes _key
 
+    cdef Py_ssize_t _gathered(self) except -1
     cpdef list feed(self, bytes data)
     cpdef refuse(self, violation)
     cdef _stop(self)

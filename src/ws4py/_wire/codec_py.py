@@ -146,7 +146,8 @@ class MessageReader:
 
         # -- The message being received; opcode 0 while there is none.
         self._opcode = 0
-        self._message = BytesIO()
+        # None while it has no bytes, as in an idle connection.
+        self._message: BytesIO | None = None
         self._fragments = 0
         self._wire_size = 0
         self._utf8: Utf8Checker | None = None
@@ -160,7 +161,10 @@ class MessageReader:
     @property
     def buffered(self) -> int:
         """Bytes held for what is not complete yet."""
-        return self._message.tell() + len(self._unparsed)
+        return self._gathered() + len(self._unparsed)
+
+    def _gathered(self) -> int:
+        return 0 if self._message is None else self._message.tell()
 
     @property
     def at_rest(self) -> bool:
@@ -195,7 +199,7 @@ class MessageReader:
     def _stop(self) -> None:
         self.done = True
         # What was begun will never be completed.
-        self._message = BytesIO()
+        self._message = None
 
     def _parse(self, data: bytes, items: list[tuple[int, bytes]]) -> None:
         position, size = 0, len(data)
@@ -352,23 +356,25 @@ class MessageReader:
             chunk = self._decode(chunk, final)
         if self._utf8 is not None:
             self._utf8.feed(chunk, final)
-        if not final:
+        if not final and chunk:
+            if self._message is None:
+                self._message = BytesIO()
             self._message.write(chunk)
         return chunk
 
     def _decode(self, chunk: bytes, final: bool) -> bytes:
         assert self.extension is not None
         limit = self.max_message_size
-        room = None if limit is None else limit - self._message.tell()
+        room = None if limit is None else limit - self._gathered()
         return self.extension.decode(chunk, final, room)
 
     def _finish_message(self, items: list[tuple[int, bytes]], chunk: bytes) -> None:
         chunk = self._append(chunk, True)
-        if self._message.tell():
+        if self._message is not None:
             self._message.write(chunk)
             # Hands its buffer over; a bytearray would have to be copied.
             chunk = self._message.getvalue()
-            self._message = BytesIO()
+            self._message = None
         items.append((self._opcode, chunk))
         self._opcode = 0
         self._fragments = 0

@@ -63,6 +63,19 @@ class Connection:
     :param extension: what the opening handshake negotiated, or ``None``.
     """
 
+    # There is one for each websocket.
+    __slots__ = (
+        "_extension",
+        "_fragmented_text",
+        "_fragmenting",
+        "_reader",
+        "_waiting",
+        "close_received",
+        "close_sent",
+        "mask_outgoing",
+        "state",
+    )
+
     def __init__(
         self,
         role: Role,

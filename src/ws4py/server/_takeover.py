@@ -6,17 +6,43 @@ socket, so whatever it still does to "its" connection happens to nobody.
 
 from __future__ import annotations
 
+import io
 import socket
+import sys
 from typing import Any
 
-from ws4py._transport import Blocking, transport_for
+from ws4py._blocking import Blocking
+from ws4py._transport import transport_for
+from ws4py.protocol.handshake import Acceptance
+from ws4py.streaming import Stream
 
-__all__ = ["dead_socket", "discard", "send_all", "take_buffered"]
+__all__ = ["dead_socket", "discard", "extend", "kept_environ", "send_all", "take_buffered"]
 
 # How long a client may leave us waiting with a response.
 _SEND_SECONDS = 10.0
 _DISCARD_SIZE = 64 * 1024
 _DISCARD_READS = 16
+
+
+#: The body of every handshake.
+_NO_BODY = io.BytesIO()
+
+
+def kept_environ(environ: dict[str, Any]) -> dict[str, Any]:
+    """Return the copy of an environ that a connection keeps for as long as it lives.
+
+    Without the server's reader of the request: a handshake has no body, and the reader
+    weighs as much as the rest of the connection.
+    """
+    copied = {_shared(name): _shared(value) for name, value in environ.items()}
+    if "wsgi.input" in copied:
+        copied["wsgi.input"] = _NO_BODY
+    return copied
+
+
+def _shared(value: Any) -> Any:
+    # Names are the same in every request, and so are most values: the host, the browser's name.
+    return sys.intern(value) if type(value) is str else value
 
 
 def dead_socket() -> socket.socket:
@@ -56,6 +82,21 @@ def send_all(sock: Any, data: bytes) -> None:
     if blocking.transport is None:
         sock.settimeout(_SEND_SECONDS)
     blocking.sendall(data, _SEND_SECONDS)
+
+
+def extend(websocket: Any, accepted: Acceptance) -> list[tuple[str, str]]:
+    """Give a new handler the extension that was agreed on; return the 101's header fields.
+
+    A handler without a :class:`~ws4py.streaming.Stream` is not ours and reads frames
+    in its own way, so to its client the extension is not promised.
+    """
+    if accepted.extension is None:
+        return accepted.headers
+    stream = getattr(websocket, "stream", None)
+    if isinstance(stream, Stream):
+        stream.extension = accepted.extension
+        return accepted.headers
+    return [field for field in accepted.headers if field[0] != "Sec-WebSocket-Extensions"]
 
 
 def discard(sock: Any) -> None:
