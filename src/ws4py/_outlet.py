@@ -5,9 +5,12 @@ Only the shape, so that :mod:`ws4py.websocket` need not know any loop.
 
 from __future__ import annotations
 
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
-__all__ = ["Outlet"]
+__all__ = ["Outlet", "held_to_end", "narrowed"]
 
 
 class Outlet(Protocol):
@@ -30,6 +33,9 @@ class Outlet(Protocol):
     def widen(self) -> None:
         """It has been written."""
 
+    def post(self, data: bytes) -> None:
+        """Queue bytes that many others get as well; the owner is told later, for all at once."""
+
     def expect_end(self) -> None:
         """Our close frame is out: the end has to come within ``close_timeout``."""
 
@@ -40,3 +46,31 @@ class Outlet(Protocol):
 
     def abandon(self) -> None:
         """Close the socket, or have it closed, without any closing handshake."""
+
+
+@contextlib.contextmanager
+def narrowed(outlet: Outlet | None) -> Iterator[None]:
+    """No message overtakes what is written now, or follows it where nothing may."""
+    if outlet is not None:
+        outlet.narrow()
+    try:
+        yield
+    finally:
+        if outlet is not None:
+            outlet.widen()
+
+
+@contextlib.contextmanager
+def held_to_end(
+    lock: threading.RLock, outlet: Outlet | None, unblock: Callable[[], None]
+) -> Iterator[None]:
+    """A connection's lock, for what ends it: who has it may be waiting for the peer to read."""
+    if not lock.acquire(blocking=False):
+        if outlet is None:
+            unblock()
+        lock.acquire()
+    try:
+        with narrowed(outlet):
+            yield
+    finally:
+        lock.release()

@@ -31,7 +31,8 @@ def send(self, payload, binary=False):
 
     :param payload: ``str`` or bytes for a message in one frame; a
         :class:`~ws4py.messaging.Message` as it is; a generator of ``str`` or
-        bytes for a message in as many fragments.
+        bytes for a message in as many fragments; a message made by
+        :func:`ws4py.messaging.prepare`.
     :param binary: send a binary message, otherwise text, which has to be UTF-8.
     :raises ConnectionClosed: the connection is closing or closed.
     :raises TextFrameEncodingException: text that is not UTF-8.

@@ -16,7 +16,7 @@ from ws4py import format_addresses
 from ws4py._engine.channel import Channel
 from ws4py._engine.foreign import ForeignChannel
 from ws4py._engine.guard import guarded
-from ws4py._engine.lane import default_poller
+from ws4py._engine.lane import default_poller, post_to_all
 from ws4py._engine.loop import Entry, Loop
 from ws4py._engine.pollers import (
     EPollPoller,
@@ -30,12 +30,14 @@ from ws4py._transport import transport_for
 from ws4py._wire.closing import build_close_payload
 from ws4py._wire.codec import build_frame
 from ws4py._wire.codes import CLOSE, GOING_AWAY
+from ws4py.messaging import PreparedMessage, prepare
 from ws4py.websocket import WebSocket
 
 __all__ = ["EPollPoller", "KQueuePoller", "SelectPoller", "WebSocketManager"]
 
 _GOODBYE = "Server is shutting down"
 _DISCARD_SIZE = 64 * 1024
+_SEND = WebSocket.send
 
 
 class WebSocketManager(threading.Thread):
@@ -235,9 +237,19 @@ class WebSocketManager(threading.Thread):
         :param message: whatever :meth:`ws4py.websocket.WebSocket.send` takes.
         :param binary: see there.
         """
-        for websocket in self:
-            if not websocket.terminated:
+        prepared = _prepared(message, binary)
+        websockets = list(self)
+        if prepared is not None:
+            frame = prepared.frame(None)
+            websockets = websockets if frame is None else post_to_all(websockets, frame)
+        for websocket in websockets:
+            if websocket.terminated:
+                continue
+            if prepared is not None and _sends_as_we_do(websocket):
+                guarded(websocket._send_prepared, prepared, at_once=False)  # noqa: SLF001
+            else:
                 guarded(websocket.send, message, binary)
+        self._loop.wake()
 
     # -- Helpers -----------------------------------------------------------------
 
@@ -271,6 +283,22 @@ def _is_ours(websocket: Any) -> bool:
 
 def _is_served(websocket: Any) -> bool:
     return _is_ours(websocket) and websocket._outlet is not None  # noqa: SLF001
+
+
+def _prepared(message: Any, binary: bool) -> PreparedMessage | None:
+    """The message made once for all; ``None`` for what each websocket has to send by itself."""
+    if isinstance(message, PreparedMessage):
+        return message
+    try:
+        return prepare(message, binary)
+    except TypeError:
+        # A generator, for one; or of a type whose error the first send() is to raise.
+        return None
+
+
+def _sends_as_we_do(websocket: Any) -> bool:
+    """Whether neither the program's class nor the websocket has a ``send`` of its own."""
+    return _is_ours(websocket) and getattr(websocket.send, "__func__", None) is _SEND
 
 
 def _close(websocket: Any, code: int, message: str) -> None:

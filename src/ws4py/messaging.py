@@ -22,6 +22,8 @@ from ws4py._wire.codes import (
     PONG,
     TEXT,
 )
+from ws4py.exc import TextFrameEncodingException
+from ws4py.protocol.prepared import PreparedMessage
 
 __all__ = [
     "BinaryMessage",
@@ -29,7 +31,9 @@ __all__ = [
     "Message",
     "PingControlMessage",
     "PongControlMessage",
+    "PreparedMessage",
     "TextMessage",
+    "prepare",
 ]
 
 _KEY_SIZE = 4
@@ -182,3 +186,29 @@ class PongControlMessage(Message):
 
     def __init__(self, data: Any = None) -> None:
         super().__init__(PONG, b"" if data is None else data)
+
+
+def prepare(message: Any, binary: bool = False) -> PreparedMessage:
+    """Make a message that is to be sent to many peers, so that the work is done once.
+
+    Each ``websocket.send()`` takes it; a manager's ``broadcast`` makes one by itself.
+
+    :param message: text, bytes, or a text or binary :class:`Message`.
+    :param binary: whether text or bytes make a binary message.
+    :raises ws4py.exc.TextFrameEncodingException: text that is not UTF-8.
+    :raises TypeError: anything else.
+    """
+    if not isinstance(message, Message):
+        message = BinaryMessage(_encoded(message)) if binary else TextMessage(_encoded(message))
+    if message.opcode not in (TEXT, BINARY):
+        raise TypeError("only text and binary messages can be prepared")
+    return PreparedMessage(message.opcode, message.data)
+
+
+def _encoded(payload: Any) -> Any:
+    if not isinstance(payload, str):
+        return payload
+    try:
+        return payload.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise TextFrameEncodingException(f"text cannot be UTF-8: {error}") from None

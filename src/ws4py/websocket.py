@@ -8,9 +8,9 @@ the business of the shell.
 
 from __future__ import annotations
 
-import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from types import GeneratorType
 from typing import Any
 
@@ -19,7 +19,7 @@ from ws4py._blocking import Blocking, blocking_for
 from ws4py._fragments import encode, send_fragments
 from ws4py._heartbeat import Heartbeat
 from ws4py._log import logger
-from ws4py._outlet import Outlet
+from ws4py._outlet import Outlet, held_to_end, narrowed
 from ws4py._own_thread import serve
 from ws4py._transport import address_of, interrupt, is_tls
 from ws4py._wire.codec import FAILED
@@ -28,6 +28,7 @@ from ws4py.exc import ConnectionClosed
 from ws4py.messaging import BinaryMessage, Message, PongControlMessage, TextMessage
 from ws4py.protocol.connection import Connection, Event
 from ws4py.protocol.limits import DEFAULT_MAX_FRAGMENTS, DEFAULT_MAX_MESSAGE_SIZE, Limits
+from ws4py.protocol.prepared import PreparedMessage
 from ws4py.protocol.state import OPEN
 from ws4py.streaming import Stream
 
@@ -201,6 +202,8 @@ class WebSocket:
         """Send whatever a loop has no short way for."""
         if isinstance(payload, Message):
             self._send_message(payload)
+        elif isinstance(payload, PreparedMessage):
+            self._send_prepared(payload, at_once=True)
         elif type(payload) is GeneratorType:
             send_fragments(self, BINARY if binary else TEXT, payload)
         else:
@@ -249,13 +252,21 @@ class WebSocket:
             if frame:
                 self._write(frame)
 
+    def _send_prepared(self, message: PreparedMessage, *, at_once: bool) -> None:
+        """Send a message that many get, now or together with the others."""
+        with self._lock:
+            frame = self._open_connection().send_prepared(message)
+            if frame:
+                outlet = None if at_once else self._outlet
+                (self._write if outlet is None else outlet.post)(frame)
+
     def _send_fragment(self, opcode: int, data: bytes, first: bool, last: bool) -> bool:
         """Send a fragment; ``False`` when another message is being fragmented."""
         with self._lock:
             connection = self._open_connection()
             if first and connection.fragmenting:
                 return False
-            with self._narrowed():
+            with narrowed(self._outlet):
                 self._write(connection.send_fragment(opcode, data, first, last))
             return True
 
@@ -426,30 +437,8 @@ class WebSocket:
         interrupt(sock)
         return False
 
-    @contextlib.contextmanager
-    def _lock_to_end(self, unblock: Callable[[], None]) -> Iterator[None]:
-        """The lock; a thread that has it may be waiting for the peer to read."""
-        if not self._lock.acquire(blocking=False):
-            if self._outlet is None:
-                unblock()
-            self._lock.acquire()
-        try:
-            with self._narrowed():
-                yield
-        finally:
-            self._lock.release()
-
-    @contextlib.contextmanager
-    def _narrowed(self) -> Iterator[None]:
-        """No message overtakes what is written now, or follows it where nothing may."""
-        outlet = self._outlet
-        if outlet is not None:
-            outlet.narrow()
-        try:
-            yield
-        finally:
-            if outlet is not None:
-                outlet.widen()
+    def _lock_to_end(self, unblock: Callable[[], None]) -> AbstractContextManager[None]:
+        return held_to_end(self._lock, self._outlet, unblock)
 
     def _limit_end(self) -> None:
         """In a thread of one's own: nobody waits for the peer beyond ``close_timeout``."""

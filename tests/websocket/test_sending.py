@@ -191,7 +191,7 @@ def waiting_for_lock(threads):
     codes = []
     for thread in threads:
         frame = frames.get(thread.ident)
-        codes.append(frame is not None and frame.f_code.co_name == "_lock_to_end")
+        codes.append(frame is not None and frame.f_code.co_name == "held_to_end")
     return sum(codes)
 
 

@@ -38,6 +38,8 @@ PAUSE_READING_ABOVE = 64 * 1024
 #: gets its replies out one by one, as they are made.
 _HOLD_SECONDS = 0.005
 
+#: In place of a queue while the lane has its own.
+_UNUSED = Outbox()
 _RAISED = object()
 
 
@@ -152,6 +154,13 @@ class Flow:
         if not self._blocked and time.monotonic() >= self._hold_until:
             self._flush()
 
+    def post(self, data: bytes) -> None:
+        """See :class:`ws4py._outlet.Outlet`."""
+        if self._link is not None and not (self.retired or self.broken):
+            self._link.post(data)
+        else:
+            self.write(data)
+
     def hold(self) -> None:
         """See :class:`ws4py._outlet.Outlet`."""
         # Who calls process() from elsewhere would have nobody to release the replies. The
@@ -183,6 +192,7 @@ class Flow:
             largest = connection.largest_message
             self._link = lane.attach(self.fd, self, websocket, connection, largest)
             self._link.write(self._outbox.drain())
+            self._outbox = _UNUSED
             self._blocked = False
             websocket._take = self._link  # noqa: SLF001
         self._interest = READ
@@ -194,6 +204,7 @@ class Flow:
         with self._lock:
             link, self._link = self._link, None
             self.websocket._take = None  # noqa: SLF001
+            self._outbox = Outbox()
             self._outbox.append(link.surrender())
             self._early = link.detach()
             self._heard = self._heard or link.heard

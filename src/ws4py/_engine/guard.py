@@ -15,10 +15,10 @@ from ws4py.exc import ConnectionClosed
 __all__ = ["guarded"]
 
 
-def guarded(call: Callable[..., Any], *arguments: Any, raised: Any = None) -> Any:
+def guarded(call: Callable[..., Any], *arguments: Any, raised: Any = None, **named: Any) -> Any:
     """Call, and return the result; ``raised`` when it raised, which is logged."""
     try:
-        return call(*arguments)
+        return call(*arguments, **named)
     except ConnectionClosed:
         # Lost a race with the end of its connection.
         return None

@@ -24,7 +24,7 @@ if not PURE:
     with contextlib.suppress(ImportError):
         from ws4py._engine import lane_c as _compiled
 
-__all__ = ["COMPILED", "LanePoller", "default_poller", "fits"]
+__all__ = ["COMPILED", "LanePoller", "default_poller", "fits", "post_to_all"]
 
 #: Whether there is a fast lane.
 COMPILED = _compiled is not None
@@ -65,6 +65,17 @@ class LanePoller(EPollPoller):
 def default_poller() -> LoopPoller:
     """The best poller of this system and build."""
     return LanePoller() if COMPILED else pollers.default_poller()
+
+
+def post_to_all(websockets: list[Any], frame: bytes) -> list[Any]:
+    """Queue a frame for all in the lane that can have it as it is; return all the others.
+
+    Their loops have to be woken. Thread-safe.
+    """
+    if _compiled is None:
+        return websockets
+    others: list[Any] = _compiled.post_to_all(websockets, frame, WebSocket.send)
+    return others
 
 
 def fits(websocket: WebSocket, transport: PlainTransport) -> bool:

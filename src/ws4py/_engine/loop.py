@@ -95,10 +95,15 @@ class Loop:
                 return False
             self._posted.append(call)
             self._leave_lane()
+            self.wake()
+        return True
+
+    def wake(self) -> None:
+        """Have the loop take a turn: something has been queued for its connections."""
+        with self._gate:
             if not self._woken and self._wakeup is not None and not self.is_current():
                 self._woken = True
                 self._wakeup.wake()
-        return True
 
     def adopt(self, entry: Entry) -> bool:
         """Serve an entry from now on; ``False`` when the loop has ended."""

@@ -6,6 +6,7 @@
 #define WS4PY_OUTGOING_H
 
 #include <Python.h>
+#include <stdint.h>
 #include <sys/uio.h>
 
 /* Replies are copied together up to this size, so that many leave in one call. */
@@ -20,9 +21,9 @@ struct ws4py_piece {
 
 struct ws4py_outgoing {
     struct ws4py_piece *pieces;
-    size_t first, count, room; /* pieces[first .. first + count) of `room` */
-    size_t flying;             /* of these, how many are being sent */
-    size_t size;               /* bytes */
+    size_t size;                 /* bytes */
+    uint32_t first, count, room; /* pieces[first .. first + count) of `room` */
+    uint32_t flying;             /* of these, how many are being sent */
 };
 
 static inline struct ws4py_piece *ws4py_piece_at(struct ws4py_outgoing *out, size_t index)
@@ -38,7 +39,7 @@ static inline struct ws4py_piece *ws4py_new_piece(struct ws4py_outgoing *out)
             memmove(out->pieces, out->pieces + out->first, out->count * sizeof *out->pieces);
             out->first = 0;
         } else {
-            size_t room = out->room ? 2 * out->room : 4;
+            uint32_t room = out->room ? 2 * out->room : 4;
             struct ws4py_piece *pieces = PyMem_RawRealloc(out->pieces, room * sizeof *pieces);
             if (!pieces) {
                 PyErr_NoMemory();
@@ -107,8 +108,8 @@ static inline int ws4py_share(struct ws4py_outgoing *out, PyObject *owner, const
 /* Puts the first pieces on their way: fills `vectors`, returns how many. */
 static inline size_t ws4py_board(struct ws4py_outgoing *out, struct iovec *vectors, size_t most)
 {
-    size_t count = out->count < most ? out->count : most;
-    for (size_t i = 0; i < count; i++) {
+    uint32_t count = out->count < most ? out->count : (uint32_t)most;
+    for (uint32_t i = 0; i < count; i++) {
         struct ws4py_piece *piece = ws4py_piece_at(out, i);
         vectors[i].iov_base = piece->data + piece->begin;
         vectors[i].iov_len = piece->end - piece->begin;

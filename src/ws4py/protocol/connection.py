@@ -33,6 +33,7 @@ from ws4py._wire.extension import MessageExtension
 from ws4py._wire.octets import Utf8Checker, check_text
 from ws4py.exc import ConnectionClosed, ProtocolException, TextFrameEncodingException
 from ws4py.protocol.limits import Limits
+from ws4py.protocol.prepared import PreparedMessage
 from ws4py.protocol.state import CLOSED, OPEN, TRANSITIONS, Act, State
 
 __all__ = ["CLIENT", "SERVER", "Connection", "Event", "Role"]
@@ -229,6 +230,18 @@ class Connection:
             if encoded is not None:
                 payload, rsv = encoded, self._extension.rsv
         return self._data(self._frame(opcode, payload, True, rsv))
+
+    def send_prepared(self, message: PreparedMessage) -> bytes:
+        """Return the frame of a message that many connections are sent; as :meth:`send_message`.
+
+        It is the same object for all connections that can share it.
+        """
+        self._check_open()
+        # A masked frame cannot be shared: section 5.3 wants a fresh key for each.
+        frame = None if self.mask_outgoing else message.frame(self._extension)
+        if frame is None:
+            return self.send_message(message.opcode, message.data)
+        return self._data(frame)
 
     def send_fragment(self, opcode: int, payload: bytes, first: bool, last: bool) -> bytes:
         """Return a frame of a fragmented message, opcode being that of the message.
