@@ -77,6 +77,14 @@ def test_werkzeug():
         ours.close()
 
 
+def test_a_body_of_unknown_length_under_werkzeug():
+    with pair() as (sock, _):
+        environ = environ_of(**{"werkzeug.socket": sock, "wsgi.input": io.RawIOBase()})
+        ours, early = take_socket(environ)
+        assert early == b""
+        ours.close()
+
+
 def in_a_thread_with(conn):
     """What is taken on a thread that has this as its connection."""
     found = []

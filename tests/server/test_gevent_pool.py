@@ -11,6 +11,7 @@ from tests.support.raw import CLOSE, TEXT, Frame, close_frame, frame, request
 from tests.support.waiting import wait_until
 from ws4py.server.geventserver import (
     GEventWebSocketPool,
+    WebSocketWSGIApplication,
     WSGIServer,
 )
 from ws4py.websocket import EchoWebSocket
@@ -90,6 +91,20 @@ def test_a_pool_whose_track_is_overridden_is_asked():
         assert tracked == log.handlers
 
 
+def test_a_pool_that_fails_to_track_costs_one_connection(caplog, capfd):
+    class Failing(GEventWebSocketPool):
+        def track(self, websocket):
+            raise ZeroDivisionError
+
+    with serving(WSGIServer, application_of(EchoWebSocket)) as served:
+        served.server.pool = Failing()
+        with served.connect() as client:
+            assert client.at_end()
+        assert served.get() == b"hello"
+    assert "ZeroDivisionError" in caplog.text
+    assert "Traceback" not in capfd.readouterr().err
+
+
 class OldHandler(pywsgi.WSGIHandler):
     """As programs have copied it from 0.6: it waits for the end in the request's greenlet."""
 
@@ -120,7 +135,8 @@ class OldServer(pywsgi.WSGIServer):
 
 
 def test_a_server_of_ones_own_around_the_pool():
-    with serving(OldServer, application_of(EchoWebSocket)) as served:
+    # Which keeps no environ: such a handler leaves the reader in it to the garbage.
+    with serving(OldServer, WebSocketWSGIApplication(handler_cls=EchoWebSocket)) as served:
         with served.connect() as client:
             client.send(frame(TEXT, b"hi"))
             assert client.read_frame() == Frame(TEXT, b"hi")

@@ -1,9 +1,10 @@
 """gevent's server with websockets: the contract of 0.6, much at once, deadlines."""
 
 import pytest
+from gevent.event import Event
 
 from tests.support.gevent_app import Log, application_of
-from tests.support.hub_thread import serving
+from tests.support.hub_thread import living_greenlets, serving
 from tests.support.raw import BINARY, TEXT, Frame, frame
 from tests.support.waiting import DEADLINE, wait_until
 from ws4py.exc import HandshakeError
@@ -116,14 +117,47 @@ def test_a_101_of_another_protocol_is_left_alone():
         assert client.upgrade().status == 101
 
 
-def test_a_client_that_is_gone_under_tls_holds_up_nobody():
-    with serving(WSGIServer, application_of(EchoWebSocket), tls=True) as served:
-        for _ in range(10):
-            client = served.client()
-            client.send(b"GET /ws HTTP/1.1\r\n")
-            client.reset()
-        with served.connect():
-            pass
+def test_a_client_that_resets_in_the_middle_of_its_request_is_no_traceback(echo, capfd):
+    for _ in range(10):
+        client = echo.client()
+        client.send(b"GET /ws HTTP/1.1\r\n")
+        client.reset()
+    with echo.connect():
+        pass
+    wait_until(lambda: living_greenlets() == 0)
+    assert "Traceback" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_a_client_that_does_not_wait_for_the_answer_to_a_bad_request(capfd, caplog, tls):
+    gone = []
+
+    class Late(WebSocketWSGIHandler):
+        def read_requestline(self):
+            line = super().read_requestline()
+            gone.append(Event())
+            gone[0].wait()
+            return line
+
+    caplog.set_level("INFO", "ws4py")
+    application = application_of(EchoWebSocket)
+    with serving(WSGIServer, application, tls=tls, handler_class=Late) as served:
+        client = served.client()
+        client.send(b"NONSENSE\r\n")
+        wait_until(lambda: gone)
+        client.reset()
+        served.hub.call(gone[0].set)
+        wait_until(lambda: living_greenlets() == 0)
+    assert "Connection lost" in caplog.text
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_a_program_that_keeps_an_environ_keeps_no_socket():
+    log = Log()
+    with serving(WSGIServer, application_of(EchoWebSocket, log)) as served:
+        assert served.get() == b"hello"
+        [(environ, _)] = log.environs
+        wait_until(lambda: environ["wsgi.input"].rfile.closed)
 
 
 # -- Much at once ----------------------------------------------------------------

@@ -143,17 +143,17 @@ def test_an_error_of_ours_costs_one_connection(hub, connect, caplog):
     assert other.peer.read_frame() == Frame(TEXT, b"hi")
 
 
-def test_more_to_read_is_read_once_for_many_requests(hub, connect):
+def test_more_to_read_is_read_once_for_many_requests(hub, connect, monkeypatch):
     connection = connect()
     wait_until(lambda: connection.channel)
     reads = []
     channel = connection.channel
-    channel.on_ready = reads.append
+    monkeypatch.setattr(HubChannel, "on_ready", lambda _self, events: reads.append(events))
     hub.call(lambda: [channel.serve_again() for _ in range(5)])
     wait_until(lambda: reads)
     hub.call(gevent.sleep, 0.01)
     assert len(reads) == 1
-    del channel.on_ready
+    monkeypatch.undo()
 
 
 def test_a_broken_connection_is_read_to_its_end_first(hub, connect):

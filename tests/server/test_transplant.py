@@ -1,5 +1,6 @@
 """A taken socket: what the server still holds is dead, what we hold is alive."""
 
+import errno
 import os
 import select
 import socket
@@ -9,6 +10,7 @@ import pytest
 from tests.support.raw import frame
 from tests.support.sockets import pair
 from tests.support.waiting import DEADLINE, wait_until
+from ws4py.server import _transplant
 from ws4py.server._transplant import ShadowedSocket, transplant
 
 KINDS = ("tcp", "ssl")
@@ -120,6 +122,20 @@ def test_nothing_is_left_open(kind, first):
         reader.close()
         assert peer.recv(10) == b""
         assert theirs.fileno() == -1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_without_a_descriptor_left_the_server_keeps_its_socket(kind, monkeypatch):
+    def fail():
+        raise OSError(errno.EMFILE, "no descriptor left")
+
+    monkeypatch.setattr(_transplant, "dead_socket", fail)
+    with pair(kind) as (theirs, peer):
+        # What had been made by then would be told of by a ResourceWarning.
+        with pytest.raises(OSError, match="no descriptor left"):
+            transplant(theirs)
+        theirs.sendall(b"500")
+        assert peer.recv(10) == b"500"
 
 
 def test_a_reader_that_outlives_both():

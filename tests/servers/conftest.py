@@ -44,7 +44,7 @@ def pytest_configure(config):
 def pytest_collection_modifyitems(config, items):
     senseless = [item for item in items if not _makes_sense(item)]
     for item in senseless:
-        _note(item, "call", "skipped")
+        _note(item, "call", "senseless")
     config.hook.pytest_deselected(items=senseless)
     items[:] = [item for item in items if _makes_sense(item)]
 

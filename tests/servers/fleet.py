@@ -1,17 +1,14 @@
 """The servers of the battery: how each is started, and what is true of it and not of others."""
 
 import importlib.metadata
-import os
 import pathlib
 import sys
 from typing import NamedTuple
 
+from tests.servers import old_gunicorn
 from tests.support.tls import certificates
 
 PROGRAMS = pathlib.Path(__file__).parent / "programs"
-
-#: A folder with gunicorn 23, the last with the old reader, to have it tested as well.
-OLD_GUNICORN = os.environ.get("WS4PY_OLD_GUNICORN", "")
 
 #: The fields of a 101 that we write ourselves.
 OWN = ("Upgrade", "Connection", "Sec-WebSocket-Accept")
@@ -30,6 +27,7 @@ class Kind(NamedTuple):
     #: The same, of a client that connects and does not begin with TLS.
     serial_tls: bool = False
     tls_only: bool = False
+    #: A folder with a release of its own.
     path: str = ""
     #: Threads that its own pool may start at some time or other, and keeps.
     pool: int = 0
@@ -43,8 +41,8 @@ class Kind(NamedTuple):
         if self.package == "wsgiref":
             return f"{self.package} of CPython {sys.version_info[0]}.{sys.version_info[1]}"
         paths = [self.path] if self.path else sys.path
-        found = next(importlib.metadata.distributions(name=self.package, path=paths))
-        return f"{self.package} {found.version}"
+        found = next(importlib.metadata.distributions(name=self.package, path=paths), None)
+        return f"{self.package} {found.version if found else 'missing'}"
 
 
 def _program(name, *options):
@@ -87,7 +85,7 @@ FLEET = [
     Kind("gevent", "gevent", _program("by_gevent.py"), ("Date",)),
     Kind("gevent, patched", "gevent", _program("by_gevent.py", "--patched"), ("Date",)),
     *_gunicorns(),
-    *(_gunicorns(OLD_GUNICORN) if OLD_GUNICORN else ()),
+    *_gunicorns(str(old_gunicorn.FOLDER)),
     Kind("Werkzeug", "werkzeug", _program("by_werkzeug.py"), serial_tls=True),
 ]
 

@@ -29,15 +29,19 @@ CASES = [
     "stalled handshake: new ones",
 ]
 
+#: Where it has to be run for the page, each with `WS4PY_WRITE_TABLE=1`.
+PYTHONS = ["CPython 3.10", "CPython 3.11", "CPython 3.12", "CPython 3.13"]
+
 _HEAD = """\
 # Every server, every case
 
-Written by the test battery in [tests/servers](../tests/servers), with `WS4PY_WRITE_TABLE=1`; do not
-edit it. "ok": the case passed. "-": the case does not apply: it is about TLS, or about clients that
-are served side by side, which a server that takes one after the other does not do.
+Written by the test battery in [tests/servers](../tests/servers): `WS4PY_WRITE_TABLE=1` has a run of
+it replace the part of its Python, and nothing else. "ok": the case passed. "-": the case does not
+apply: it is about TLS, or about clients that are served side by side, which a server that takes one
+after the other does not do.
 """
 
-_WORDS = {"passed": "ok", "skipped": "-", "failed": "FAILED"}
+_WORDS = {"passed": "ok", "senseless": "-", "failed": "FAILED", None: "not run"}
 _PART = re.compile(r"^## (CPython [\d.]+)$", re.MULTILINE)
 
 
@@ -52,12 +56,15 @@ class Table:
         self._found = {}
 
     def note(self, served, case, when, outcome) -> None:
-        """Take down a test's outcome; of several tests of a case the worst counts."""
+        """Take down a test's outcome; of several tests of a case the worst counts.
+
+        :param outcome: one of pytest's, or "senseless".
+        """
         assert case in CASES, case
-        if when != "call" and outcome == "passed":
+        if outcome == "skipped" or (when != "call" and outcome == "passed"):
             return
         key = name_of(served), case
-        worst = ["failed", "passed", "skipped"]
+        worst = ["failed", "passed", "senseless"]
         known = self._found.get(key, outcome)
         self._found[key] = min(known, outcome, key=worst.index)
 
@@ -78,6 +85,6 @@ class Table:
     def _part(self) -> str:
         rows = [["server", "version", *CASES], ["---"] * (len(CASES) + 2)]
         for served in SERVED:
-            words = [_WORDS[self._found.get((name_of(served), each), "failed")] for each in CASES]
+            words = [_WORDS[self._found.get((name_of(served), each))] for each in CASES]
             rows.append([name_of(served), served[0].version(), *words])
         return "\n".join(f"| {' | '.join(row)} |" for row in rows)

@@ -19,6 +19,7 @@ _BAD = [
     ({"connection": "keep-alive"}, 400),
     ({"version": "HTTP/1.0"}, 400),
     ({"content_length": "5"}, 400),
+    ({"transfer_encoding": "chunked"}, 400),
     ({"sec_websocket_protocol": "other"}, 400),
     ({"origin": "https://elsewhere.example"}, 403),
     ({"method": "POST", "content_length": "0"}, 405),

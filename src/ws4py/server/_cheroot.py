@@ -7,6 +7,7 @@ Only public attributes are used: ``WorkerThread.conn`` and the connection's
 from __future__ import annotations
 
 import contextlib
+import io
 import socket
 import threading
 from typing import Any
@@ -36,7 +37,9 @@ def swap(connection: Any) -> tuple[Any, bytes]:
     dead = dead_socket()
     connection.socket = dead
     connection.rfile = MakeFile(dead, "rb", connection.rbufsize)
-    connection.wfile = MakeFile(dead, "wb", connection.wbufsize)
+    # A writer of the dead socket would keep what cheroot writes, and complain of it when
+    # it is collected.
+    connection.wfile = _Nowhere()
     return sock, initial
 
 
@@ -47,3 +50,13 @@ def cut(connection: Any) -> None:
     shutdown = getattr(connection.socket, "sock_shutdown", connection.socket.shutdown)
     with contextlib.suppress(OSError):
         shutdown(socket.SHUT_RDWR)
+
+
+class _Nowhere(io.RawIOBase):
+    """Where cheroot writes what is left of a response."""
+
+    bytes_written = 0
+
+    def write(self, data: Any) -> int:
+        """Take everything."""
+        return len(data)

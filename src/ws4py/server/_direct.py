@@ -6,7 +6,6 @@ what the server writes afterwards goes nowhere.
 
 from __future__ import annotations
 
-import io
 import sys
 import threading
 from typing import Any
@@ -36,17 +35,5 @@ def _take_from_cheroot() -> tuple[Any, bytes] | None:
     from ws4py.server._cheroot import swap  # noqa: PLC0415 - only cheroot's users have cheroot
 
     taken: tuple[Any, bytes] = swap(connection)
-    # A file of the dead socket would complain when it is collected with unsent bytes.
-    connection.wfile = _Nowhere()
     taken[0].settimeout(None)
     return taken
-
-
-class _Nowhere(io.RawIOBase):
-    """Where cheroot writes the response that we have sent already."""
-
-    bytes_written = 0
-
-    def write(self, data: Any) -> int:
-        """Take everything."""
-        return len(data)

@@ -63,6 +63,9 @@ class Hub:
     :param on_forget: told of each channel that has left.
     """
 
+    #: Of the loop only: it calls back from inside its turn, where nothing here may block.
+    lane = None
+
     def __init__(self, on_forget: Callable[[Any], None]) -> None:
         self.timers = HubTimers()
         self._on_forget = on_forget
@@ -108,6 +111,8 @@ class HubChannel(Channel):
     which exists only while something is unsent, is not, so output flows while a
     callback blocks.
     """
+
+    __slots__ = ("_events", "_more", "_reader", "_work", "_worker", "_writer")
 
     def __init__(self, hub: Any, websocket: Any) -> None:
         hub.bind()

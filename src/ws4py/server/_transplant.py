@@ -19,9 +19,9 @@ def transplant(sock: Any) -> Any:
     """Take a connected socket; returns one that only the caller has."""
     if is_tls(sock):
         return ShadowedSocket(sock)
-    mine, dead = sock.dup(), dead_socket()
-    os.dup2(dead.fileno(), sock.fileno(), inheritable=False)
-    dead.close()
+    with dead_socket() as dead:
+        mine = sock.dup()
+        os.dup2(dead.fileno(), sock.fileno(), inheritable=False)
     mine.setblocking(True)
     return mine
 

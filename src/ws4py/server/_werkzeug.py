@@ -16,6 +16,8 @@ def take(environ: dict[str, Any]) -> tuple[Any, bytes] | None:
     if sock is None:
         return None
     # Werkzeug reads and discards what comes within 10 ms of a response, so this has
-    # to be done before it sees one.
-    first_bytes = take_buffered(environ["wsgi.input"], sock)
+    # to be done before it sees one. A request with a body of unknown length, which is
+    # refused, has another reader.
+    reader = environ["wsgi.input"]
+    first_bytes = take_buffered(reader, sock) if hasattr(reader, "peek") else b""
     return transplant(sock), first_bytes

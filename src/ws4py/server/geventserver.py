@@ -37,6 +37,9 @@ __all__ = [
 ]
 
 
+# Of a client; gevent's own for a body that is no good is an OSError as well.
+_LOST = (ConnectionError, TimeoutError, ssl.SSLError)
+
 _NOTHING = io.BytesIO()
 _NOTHING.close()
 
@@ -47,6 +50,20 @@ class WebSocketWSGIHandler(pywsgi.WSGIHandler):
     server: Any
     socket: Any
     wsgi_input: Any
+
+    def handle(self) -> None:
+        """Handle the connection's requests."""
+        reader = self.rfile
+        try:
+            super().handle()
+        except OSError as error:
+            # What an application raises does not come here: the client did not wait for
+            # the answer to a bad request.
+            logger.info("Connection lost: %s", error)
+        finally:
+            # Open, it would keep gevent's socket and its watchers as long as a program
+            # keeps an environ.
+            reader.close()
 
     def finalize_headers(self) -> None:
         """Finish the response's headers; a 101 has no Content-Length."""
@@ -76,6 +93,13 @@ class WebSocketWSGIHandler(pywsgi.WSGIHandler):
         else:
             super().handle_error(kind, error, traceback)
 
+    def _handle_client_error(self, error: Any) -> Any:
+        """Answer a bad request; ``None``, no answer, to a client that is gone."""
+        if isinstance(error, _LOST):
+            logger.info("Connection lost in the middle of a request: %s", error)
+            return None
+        return super()._handle_client_error(error)
+
     def _hand_over(self, websocket: Any) -> None:
         sock, reader = self.socket, self.rfile
         first_bytes = take_buffered(reader, sock)
@@ -89,11 +113,16 @@ class WebSocketWSGIHandler(pywsgi.WSGIHandler):
         reader.close()
         self.wsgi_input.rfile = _NOTHING
         pool = self.server.websockets
-        if type(pool).track is GEventWebSocketPool.track:
-            pool.serve(websocket)
-        else:
-            # The program's own, which may wait for the end in a greenlet.
-            pool.track(websocket)
+        try:
+            if type(pool).track is GEventWebSocketPool.track:
+                pool.serve(websocket)
+            else:
+                # The program's own, which may wait for the end in a greenlet.
+                pool.track(websocket)
+        except Exception:
+            # There is nothing left that gevent could answer on, or would close.
+            logger.exception("Cannot serve a websocket")
+            sock.close()
 
 
 class WSGIServer(pywsgi.WSGIServer):

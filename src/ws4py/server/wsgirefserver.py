@@ -25,6 +25,7 @@ import itertools
 import socketserver
 import ssl
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 from wsgiref import simple_server
@@ -204,22 +205,27 @@ class WSGIServer(simple_server.WSGIServer):
         bind_and_activate: bool = True,
     ) -> None:
         self._kept_open: set[Any] = set()
+        # With ThreadingMixIn the first websockets may come at once, and while it closes.
+        self._gate = threading.RLock()
         super().__init__(server_address, RequestHandlerClass, bind_and_activate)
 
     def initialize_websockets_manager(self) -> None:
         """Make the manager and start it; done by the first websocket otherwise."""
-        if self.manager is None:
-            self.manager = WebSocketManager()
-            self.manager.start()
+        with self._gate:
+            if self.manager is None:
+                self.manager = WebSocketManager()
+                self.manager.start()
 
     def link_websocket_to_server(self, ws: Any) -> None:
         """Serve a websocket whose handshake is complete."""
-        if self._closed and self.manager is None:
+        with self._gate:
+            if not self._closed:
+                self.initialize_websockets_manager()
+            manager = self.manager
+        if manager is None:
             turn_away(ws.sock, GOING_AWAY, "Server is shutting down")
-            return
-        self.initialize_websockets_manager()
-        assert self.manager is not None
-        self.manager.add(ws)
+        else:
+            manager.add(ws)
 
     def get_request(self) -> tuple[Any, Any]:
         """Accept a connection; the TLS handshake is left to whoever reads it first.
@@ -255,8 +261,9 @@ class WSGIServer(simple_server.WSGIServer):
 
     def server_close(self) -> None:
         """Close every websocket with 1001 and everything else, within a bounded time."""
-        self._closed = True
-        manager = self.manager
+        with self._gate:
+            self._closed = True
+            manager = self.manager
         if manager is not None:
             manager.refuse()
         # Waits for the threads of requests, whose websockets are refused.
