@@ -31,7 +31,7 @@ class TestWhoever:
         peer.sock.close()
         assert websocket.wait_end() == (4001, "grüße")
         assert (websocket.close_code, websocket.close_reason) == (4001, "grüße")
-        assert websocket.released
+        assert websocket.was_released()
 
     def test_peer_closes_without_a_code(self, served, kind):
         websocket, peer = served.connect(kind=kind)
@@ -46,7 +46,7 @@ class TestWhoever:
         received = peer.answer_close()
         assert received.payload[2:] == b"enough"
         assert websocket.wait_end() == (4002, "")
-        assert websocket.released
+        assert websocket.was_released()
 
     def test_we_close_and_the_peer_is_silent(self, served, kind):
         websocket, peer = served.make(kind=kind)
@@ -54,7 +54,7 @@ class TestWhoever:
         served.manager.add(websocket)
         websocket.close(1000)
         assert websocket.wait_end() == GONE
-        assert websocket.released
+        assert websocket.was_released()
         assert peer.read_frame().opcode == CLOSE
         assert peer.at_end()
 
@@ -75,13 +75,13 @@ class TestWhoever:
         wait_until(lambda: websocket.messages)
         peer.sock.close()
         assert websocket.wait_end() == GONE
-        assert websocket.released
+        assert websocket.was_released()
 
     def test_terminate_from_another_thread(self, served, kind):
         websocket, peer = served.connect(kind=kind)
         websocket.terminate()
         assert websocket.wait_end() == GONE
-        assert websocket.released
+        assert websocket.was_released()
         assert peer.at_end()
         assert websocket.threads == {"MainThread", "WebSocketManager"}
 
@@ -125,7 +125,7 @@ def test_reset(served, behind):
     wait_until(lambda: websocket.messages)
     peer.reset()
     assert websocket.wait_end() == GONE
-    assert websocket.released
+    assert websocket.was_released()
 
 
 def test_many_resets_in_mid_frame_leave_nothing(served, caplog):
@@ -277,7 +277,7 @@ class TestRaising:
         assert peer.read_frame().close_code == 1000
         peer.sock.close()
         websocket.wait_end()
-        assert websocket.released
+        assert websocket.was_released()
         assert len([record for record in caplog.records if record.exc_info]) == 1
 
     def test_unhandled_error(self, served, caplog):

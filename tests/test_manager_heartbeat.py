@@ -30,7 +30,7 @@ def test_pings_and_answers(served, kind):
 def test_silent_peer(served):
     websocket, peer = served.connect(heartbeat_freq=0.1)
     assert websocket.wait_end() == GONE
-    assert websocket.released
+    assert websocket.was_released()
     assert peer.read_frame().opcode == PING
     assert peer.at_end()
 

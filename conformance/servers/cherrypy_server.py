@@ -42,7 +42,11 @@ def start(log_file: str) -> int:
     )
     WebSocketPlugin(cherrypy.engine).subscribe()
     cherrypy.tools.websocket = WebSocketTool()
-    echo = {"tools.websocket.on": True, "tools.websocket.handler_cls": EchoWebSocket}
+    echo = {
+        "tools.websocket.on": True,
+        "tools.websocket.handler_cls": EchoWebSocket,
+        "tools.websocket.extensions": ["permessage-deflate"],
+    }
     cherrypy.tree.mount(Root(), "/", config={"/ws": echo})
     cherrypy.engine.signals.subscribe()
     cherrypy.engine.start()

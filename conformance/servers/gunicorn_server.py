@@ -10,8 +10,20 @@ from typing import Any
 
 from gunicorn.app.base import BaseApplication
 
+from ws4py.protocol.deflate import PerMessageDeflate
 from ws4py.server.wsgiutils import WebSocketWSGIApplication
 from ws4py.websocket import EchoWebSocket
+
+# The other servers have the defaults; this one remembers what it sent and received, and compresses
+# the smallest messages as well.
+COMPRESSION = PerMessageDeflate(
+    server_no_context_takeover=False,
+    client_no_context_takeover=False,
+    server_max_window_bits=15,
+    client_max_window_bits=15,
+    mem_level=8,
+    threshold=0,
+)
 
 
 class Application(BaseApplication):  # type: ignore[misc]  # gunicorn's classes have no types
@@ -37,7 +49,7 @@ class Application(BaseApplication):  # type: ignore[misc]  # gunicorn's classes 
 
     def load(self) -> WebSocketWSGIApplication:
         """Return the application, in the worker."""
-        return WebSocketWSGIApplication(handler_cls=EchoWebSocket)
+        return WebSocketWSGIApplication(extensions=COMPRESSION, handler_cls=EchoWebSocket)
 
 
 def _announce(arbiter: Any) -> None:

@@ -21,7 +21,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--log", required=True, help="file for the server's log")
     logging.basicConfig(filename=parser.parse_args().log, level=logging.INFO)
-    application = WebSocketWSGIApplication(handler_cls=EchoWebSocket)
+    application = WebSocketWSGIApplication(
+        extensions=["permessage-deflate"], handler_cls=EchoWebSocket
+    )
     server = make_server(
         "127.0.0.1",
         0,

@@ -65,6 +65,15 @@ class Stream:
         self.connection.expect_mask = value
 
     @property
+    def extension(self) -> MessageExtension | None:
+        """What the opening handshake negotiated; set before the first byte comes or goes."""
+        return self.connection.extension
+
+    @extension.setter
+    def extension(self, value: MessageExtension | None) -> None:
+        self.connection.extension = value
+
+    @property
     def closing(self) -> CloseControlMessage | None:
         """The peer's close frame, once it has been received."""
         close = self.connection.close_received

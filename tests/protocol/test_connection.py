@@ -462,3 +462,13 @@ def test_an_extension_in_its_slot():
     sent = connection.send_message(TEXT, b"text") + connection.send_message(TEXT, b"!text")
     assert [each.rsv for each in read_frames(sent)] == [4, 0]
     assert connection.receive(frame(TEXT, b"\x14", rsv=4)) == [(TEXT, b"A")]
+
+
+def test_an_extension_that_comes_later():
+    connection, toy = Connection(SERVER), Toy()
+    assert connection.extension is None
+    connection.extension = toy
+    assert connection.extension is toy
+    assert not connection.plain
+    assert read_frames(connection.send_message(TEXT, b"text"))[0].rsv == 4
+    assert connection.receive(frame(TEXT, b"\x14", rsv=4)) == [(TEXT, b"A")]

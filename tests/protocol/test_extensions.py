@@ -2,6 +2,7 @@ import pytest
 
 from tests.support.toy import NAME, Toy, ToyFactory
 from ws4py.exc import HandshakeError
+from ws4py.protocol.deflate import PerMessageDeflate
 from ws4py.protocol.extensions import ExtensionFactory, accept_offer, check_answer, factories
 from ws4py.protocol.headers import parse_extensions
 
@@ -14,11 +15,19 @@ class TestConfigured:
     def test_names_without_an_implementation_are_left_out(self):
         """Programs of 0.6 listed names, behind which there never was anything."""
         toy = ToyFactory()
-        assert factories(["permessage-deflate", toy, object(), Toy()]) == [toy]
+        assert factories(["x-webkit-deflate-frame", toy, object(), Toy()]) == [toy]
 
-    @pytest.mark.parametrize("nothing", [None, [], (), "permessage-deflate"])
+    @pytest.mark.parametrize("nothing", [None, [], (), "", NAME, "Permessage-Deflate", {}])
     def test_none(self, nothing):
         assert factories(nothing) == []
+
+    @pytest.mark.parametrize("listed", [["permessage-deflate"], "permessage-deflate"])
+    def test_one_name_has_an_implementation(self, listed):
+        assert factories(listed) == [PerMessageDeflate()]
+
+    def test_one_that_is_not_in_a_list(self):
+        toy = ToyFactory()
+        assert factories(toy) == [toy]
 
     def test_a_factory_is_told_by_its_shape(self):
         assert isinstance(ToyFactory(), ExtensionFactory)
@@ -57,6 +66,10 @@ class TestServer:
         assert self.accept("x-other; level=1, x-toy; level=1", *both).header == "x-other; level=1"
         assert self.accept("x-toy; level=1, x-other; level=1", *both).header == "x-toy; level=1"
 
+    def test_of_two_under_one_name_the_first_counts(self):
+        two = ToyFactory("2"), ToyFactory("1")
+        assert self.accept("x-toy; level=1, x-toy; level=2", *two).header == "x-toy; level=2"
+
     def test_five_hundred_offers(self):
         value = ", ".join(["x-toy; level=2"] * 500)
         assert self.accept(value, ToyFactory()).extension is None
@@ -84,6 +97,13 @@ class TestClient:
     def test_parameters_that_do_not_fit(self):
         with pytest.raises(HandshakeError, match="level"):
             self.check("x-toy; level=2", ToyFactory())
+
+    def test_the_answer_has_to_fit_one_of_several_offers(self):
+        offered = ToyFactory("2"), Other(), ToyFactory("1")
+        for level in "12":
+            assert self.check(f"x-toy; level={level}", *offered).header == f"x-toy; level={level}"
+        with pytest.raises(HandshakeError, match="level', '3'"):
+            self.check("x-toy; level=3", *offered)
 
     def test_more_than_one(self):
         with pytest.raises(HandshakeError, match="more than one"):

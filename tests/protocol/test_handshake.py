@@ -6,6 +6,7 @@ import pytest
 from tests.support.raw import accept_for
 from tests.support.toy import Toy, ToyFactory
 from ws4py.exc import HandshakeError
+from ws4py.protocol.deflate import Deflate
 from ws4py.protocol.handshake import ClientHandshake, Request, accept_key, accept_request
 from ws4py.protocol.headers import Headers
 
@@ -273,7 +274,15 @@ class TestExtensions:
         assert named(accepted, "Sec-WebSocket-Extensions") == ["x-toy; level=1"]
         assert isinstance(accepted.extension, Toy)
 
-    @pytest.mark.parametrize("available", [None, [], ["permessage-deflate"], [ToyFactory()]])
+    def test_the_one_that_is_known_by_its_name(self):
+        asked = request(Sec_WebSocket_Extensions="permessage-deflate; client_max_window_bits")
+        accepted = accept_request(asked, extensions=["x-unknown", "permessage-deflate"])
+        answered = named(accepted, "Sec-WebSocket-Extensions")
+        assert answered == accepted.extensions
+        assert answered[0].startswith("permessage-deflate; server_no_context_takeover; ")
+        assert isinstance(accepted.extension, Deflate)
+
+    @pytest.mark.parametrize("available", [None, [], ["x-webkit-deflate-frame"], [ToyFactory()]])
     def test_what_is_not_implemented_is_not_promised(self, available):
         asked = request(Sec_WebSocket_Extensions="permessage-deflate; client_max_window_bits")
         accepted = accept_request(asked, extensions=available)
@@ -310,10 +319,14 @@ class TestClientRequest:
         ]
 
     def test_offers(self):
-        client = ClientHandshake(["b", "a"], ["permessage-deflate", ToyFactory(), ToyFactory("2")])
+        client = ClientHandshake(["b", "a"], ["x-unknown", ToyFactory(), ToyFactory("2")])
         offered = dict(client.request_headers())
         assert offered["Sec-WebSocket-Protocol"] == "b, a"
         assert offered["Sec-WebSocket-Extensions"] == "x-toy; level=1; quick, x-toy; level=2; quick"
+
+    def test_an_extension_by_its_name(self):
+        offered = dict(ClientHandshake(None, "permessage-deflate").request_headers())
+        assert offered["Sec-WebSocket-Extensions"].startswith("permessage-deflate; ")
 
     def test_a_single_protocol(self):
         assert dict(ClientHandshake("chat").request_headers())["Sec-WebSocket-Protocol"] == "chat"

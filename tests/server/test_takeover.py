@@ -3,13 +3,17 @@
 import io
 import socket
 import threading
+from unittest.mock import Mock
 
 import pytest
 
 from tests.support.raw import frame
 from tests.support.sockets import KINDS, pair
+from tests.support.toy import Toy
 from tests.support.waiting import DEADLINE, wait_until
-from ws4py.server._takeover import dead_socket, discard, send_all, take_buffered
+from ws4py.protocol.handshake import Acceptance
+from ws4py.server._takeover import dead_socket, discard, extend, send_all, take_buffered
+from ws4py.websocket import WebSocket
 
 _MEBIBYTE = bytes(range(256)) * 4096
 
@@ -19,6 +23,31 @@ def test_a_dead_socket_reads_as_ended_and_can_be_ended():
     assert dead.recv(10) == b""
     dead.shutdown(socket.SHUT_RDWR)
     dead.close()
+
+
+# -- What was agreed on ----------------------------------------------------------
+
+_UPGRADE = ("Upgrade", "websocket")
+_EXTENSIONS = ("Sec-WebSocket-Extensions", "x-toy")
+
+
+def test_a_handler_is_given_the_extension_that_its_client_is_promised():
+    handler, toy = WebSocket(None), Toy()
+    accepted = Acceptance([_UPGRADE, _EXTENSIONS], [], ["x-toy"], toy)
+    assert extend(handler, accepted) == [_UPGRADE, _EXTENSIONS]
+    assert handler.stream.extension is toy
+
+
+def test_a_handler_that_is_not_ours_has_none_and_none_is_promised():
+    accepted = Acceptance([_UPGRADE, _EXTENSIONS], [], ["x-toy"], Toy())
+    for handler in (object(), Mock()):
+        assert extend(handler, accepted) == [_UPGRADE]
+
+
+def test_nothing_was_agreed_on():
+    handler, accepted = WebSocket(None), Acceptance([_UPGRADE])
+    assert extend(handler, accepted) == [_UPGRADE]
+    assert handler.stream.extension is None
 
 
 # -- What was read behind the request --------------------------------------------

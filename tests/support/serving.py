@@ -70,6 +70,11 @@ class Recorder(WebSocket):
         if not before and self.ends:
             self.released = is_closed(fd)
 
+    def was_released(self) -> bool:
+        """Wait for the end of `terminate`; whether the descriptor was closed by then."""
+        wait_until(lambda: self.released is not None)
+        return self.released
+
     @property
     def messages(self) -> list[bytes]:
         return [event[1] for event in self.events if event[0] == "message"]

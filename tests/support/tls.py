@@ -9,6 +9,7 @@ import functools
 import pathlib
 import ssl
 import tempfile
+import threading
 
 import trustme
 from OpenSSL import SSL
@@ -48,9 +49,18 @@ class Certificates:
         return context
 
 
-@functools.cache
+# Both ends of a connection may ask for them first.
+_making = threading.Lock()
+
+
 def certificates() -> Certificates:
     """The certificates of this run."""
+    with _making:
+        return _made()
+
+
+@functools.cache
+def _made() -> Certificates:
     folder = tempfile.TemporaryDirectory(prefix="ws4py-tls-")
     atexit.register(folder.cleanup)
     return Certificates(pathlib.Path(folder.name))

@@ -9,6 +9,7 @@ class Toy:
     """The transformation. Payloads that start with ``!`` are left as they are."""
 
     rsv = 0x40
+    sharing_key = "toy"
 
     def decode(self, data, final, limit):
         if limit is not None and len(data) > limit:

@@ -34,7 +34,7 @@ def running(kind="tcp", cls=Echo, **attributes):
     assert len(websocket.ends) == 1
     assert websocket.events[-1][0] == "closed"
     assert websocket.threads == {"Own"}
-    assert websocket.released is True
+    assert websocket.was_released() is True
     assert websocket.sock is websocket.stream is None
 
 

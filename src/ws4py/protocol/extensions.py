@@ -1,7 +1,8 @@
 """Negotiating extensions (RFC 6455 section 9.1): who offers, who accepts what.
 
-The machinery only. An extension joins by being an :class:`ExtensionFactory`; a
-name without an implementation is never promised to a peer.
+The machinery, and the one name that is implemented. An extension of another kind
+joins by being an :class:`ExtensionFactory`; a name without an implementation is
+never promised to a peer.
 """
 
 from __future__ import annotations
@@ -11,17 +12,28 @@ from typing import Protocol, runtime_checkable
 
 from ws4py._wire.extension import MessageExtension
 from ws4py.exc import HandshakeError
+from ws4py.protocol.deflate import NAME as PERMESSAGE_DEFLATE
+from ws4py.protocol.deflate import PerMessageDeflate
 from ws4py.protocol.headers import Parameters, build_extension
 
-__all__ = ["ExtensionFactory", "Negotiated", "accept_offer", "check_answer", "factories"]
+__all__ = [
+    "ExtensionFactory",
+    "Extensions",
+    "Negotiated",
+    "accept_offer",
+    "check_answer",
+    "factories",
+]
 
 
 @runtime_checkable
 class ExtensionFactory(Protocol):
     """An extension as a server is set up with it, or a client offers it."""
 
-    #: The registered name, for example ``permessage-deflate``.
-    name: str
+    @property
+    def name(self) -> str:
+        """The registered name, for example ``permessage-deflate``."""
+        ...
 
     def offer(self) -> Parameters:
         """The parameters that a client sends."""
@@ -39,6 +51,13 @@ class ExtensionFactory(Protocol):
         ...
 
 
+#: What a program may configure: names and options objects, or a single one.
+Extensions = Iterable[object] | ExtensionFactory
+
+#: What a program may write as a name.
+_BY_NAME: dict[str, ExtensionFactory] = {PERMESSAGE_DEFLATE: PerMessageDeflate()}
+
+
 class Negotiated:
     """What both ends agreed on.
 
@@ -50,13 +69,18 @@ class Negotiated:
         self.extension = extension
 
 
-def factories(extensions: Iterable[object] | None) -> list[ExtensionFactory]:
+def factories(extensions: Extensions | None) -> list[ExtensionFactory]:
     """Those of the configured extensions that are implemented.
 
     Programs of the 0.6 days list names; a name without an implementation is left
     out, so that a peer is not told of something that does not happen.
+
+    :param extensions: names and options objects, or a single one of either.
     """
-    return [item for item in extensions or () if isinstance(item, ExtensionFactory)]
+    if isinstance(extensions, (str, ExtensionFactory)):
+        extensions = [extensions]
+    items = (_BY_NAME.get(each) if isinstance(each, str) else each for each in extensions or ())
+    return [item for item in items if isinstance(item, ExtensionFactory)]
 
 
 def accept_offer(
@@ -64,9 +88,10 @@ def accept_offer(
 ) -> Negotiated:
     """Server: take the first offer, in the client's order of preference, that fits.
 
-    One extension at the most: every registered one uses RSV1 for itself.
+    One extension at the most: every registered one uses RSV1 for itself. Of two
+    that are configured under one name the first counts.
     """
-    by_name = {factory.name: factory for factory in available}
+    by_name = {factory.name: factory for factory in reversed(available)}
     for name, parameters in offers:
         factory = by_name.get(name)
         accepted = factory.accept(parameters) if factory else None
@@ -81,6 +106,9 @@ def check_answer(
 ) -> Negotiated:
     """Client: check what the server chose.
 
+    An extension may have been offered several times, most wanted first; the answer
+    does not say which of them it is for, so it has to fit one.
+
     :raises HandshakeError: section 4.1: "if [the field] indicates the use of an
         extension that was not present in the client's handshake, the client MUST
         _Fail the WebSocket Connection_."
@@ -90,7 +118,12 @@ def check_answer(
     if len(answers) > 1:
         raise HandshakeError("server answered more than one extension")
     name, parameters = answers[0]
+    refusal = HandshakeError(f"server answered an extension that was not offered: {name[:40]!r}")
     for factory in offered:
-        if factory.name == name:
+        if factory.name != name:
+            continue
+        try:
             return Negotiated(build_extension(name, parameters), factory.confirm(parameters))
-    raise HandshakeError(f"server answered an extension that was not offered: {name[:40]!r}")
+        except HandshakeError as error:
+            refusal = error
+    raise refusal

@@ -18,7 +18,13 @@ from dataclasses import dataclass, field
 from ws4py._wire.codes import WS_KEY, WS_VERSION
 from ws4py._wire.extension import MessageExtension
 from ws4py.exc import HandshakeError
-from ws4py.protocol.extensions import ExtensionFactory, accept_offer, check_answer, factories
+from ws4py.protocol.extensions import (
+    ExtensionFactory,
+    Extensions,
+    accept_offer,
+    check_answer,
+    factories,
+)
 from ws4py.protocol.headers import (
     Headers,
     build_extension,
@@ -60,6 +66,7 @@ class Acceptance:
     :param headers: the response's header fields; a server sends them with its 101.
     :param protocols: the chosen sub-protocol in a list, or an empty list.
     :param extensions: the chosen extension's header element in a list, or an empty list.
+    :param extension: its implementation, which the connection has to be given.
     :param version: the protocol version that the client speaks.
     """
 
@@ -82,7 +89,7 @@ def accept_key(key: str) -> str:
 def accept_request(
     request: Request,
     protocols: Sequence[str] | None = None,
-    extensions: Iterable[object] | None = None,
+    extensions: Extensions | None = None,
     versions: Iterable[int] = WS_VERSION,
     origins: Iterable[str] | str | None = None,
 ) -> Acceptance:
@@ -216,7 +223,7 @@ class ClientHandshake:
     """
 
     def __init__(
-        self, protocols: Sequence[str] | None = None, extensions: Iterable[object] | None = None
+        self, protocols: Sequence[str] | None = None, extensions: Extensions | None = None
     ) -> None:
         self.protocols = _names(protocols)
         for name in self.protocols:

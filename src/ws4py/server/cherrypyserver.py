@@ -39,10 +39,11 @@ from ws4py import WS_VERSION
 from ws4py._log import logger
 from ws4py.exc import HandshakeError
 from ws4py.manager import WebSocketManager
+from ws4py.protocol.extensions import Extensions
 from ws4py.protocol.handshake import Acceptance, Request, accept_request
 from ws4py.protocol.headers import Headers
 from ws4py.server._cheroot import current_connection, cut, swap
-from ws4py.server._takeover import discard
+from ws4py.server._takeover import discard, extend, kept_environ
 from ws4py.websocket import WebSocket
 
 __all__ = ["CherryPyHandshakeError", "WebSocketPlugin", "WebSocketTool"]
@@ -110,7 +111,7 @@ class WebSocketTool(cherrypy.Tool):
     def upgrade(
         self,
         protocols: Sequence[str] | None = None,
-        extensions: Iterable[object] | None = None,
+        extensions: Extensions | None = None,
         version: Iterable[int] = WS_VERSION,
         handler_cls: Callable[..., Any] = WebSocket,
         heartbeat_freq: float | None = None,
@@ -121,7 +122,8 @@ class WebSocketTool(cherrypy.Tool):
         :param protocols: the sub-protocols of this path, most wanted first. One
             that the client offers as well is chosen; a client that offers only
             others is refused.
-        :param extensions: the extensions of this path.
+        :param extensions: ``"permessage-deflate"``, or a
+            :class:`~ws4py.protocol.deflate.PerMessageDeflate` with its options.
         :param version: the protocol versions that are accepted.
         :param handler_cls: a class, or any callable, that takes the socket, the
             chosen protocols, extensions, the environ, and ``heartbeat_freq``.
@@ -139,12 +141,12 @@ class WebSocketTool(cherrypy.Tool):
             connection.socket,
             accepted.protocols,
             accepted.extensions,
-            request.wsgi_environ.copy(),
+            kept_environ(request.wsgi_environ),
             heartbeat_freq=heartbeat_freq,
         )
         # Last, so that a constructor that raises leaves no trace in the answer.
         response.status = "101 Switching Protocols"
-        for name, value in accepted.headers:
+        for name, value in extend(request.ws_handler, accepted):
             response.headers[name] = value
         request.ws_written = connection.wfile.bytes_written
 

@@ -18,12 +18,13 @@ from ws4py import WS_VERSION
 from ws4py._log import logger
 from ws4py.exc import HandshakeError
 from ws4py.manager import WebSocketManager
+from ws4py.protocol.extensions import Extensions
 from ws4py.protocol.handshake import Acceptance, Request, accept_request
 from ws4py.protocol.headers import Headers
 from ws4py.protocol.http11 import build_head
 from ws4py.server._default_manager import default_manager
 from ws4py.server._direct import take_socket
-from ws4py.server._takeover import discard, send_all
+from ws4py.server._takeover import discard, extend, kept_environ, send_all
 from ws4py.websocket import WebSocket
 
 __all__ = ["WebSocketWSGIApplication", "serve_socket", "take_made"]
@@ -43,7 +44,8 @@ class WebSocketWSGIApplication:
     """Answers upgrade requests and makes a handler for each.
 
     :param protocols: the sub-protocols that are served, most wanted first.
-    :param extensions: the extensions that are offered.
+    :param extensions: what is spoken when a client offers it: ``"permessage-deflate"``, or
+        a :class:`~ws4py.protocol.deflate.PerMessageDeflate` with its options.
     :param handler_cls: a class, or any callable, taking the socket, the chosen
         protocols, the extensions and the environ.
     :param origins: which pages may connect: ``None`` for those of this host, a
@@ -58,7 +60,7 @@ class WebSocketWSGIApplication:
     def __init__(
         self,
         protocols: Sequence[str] | None = None,
-        extensions: Iterable[object] | None = None,
+        extensions: Extensions | None = None,
         handler_cls: Callable[..., Any] = WebSocket,
         *,
         origins: Iterable[str] | str | None = None,
@@ -83,7 +85,7 @@ class WebSocketWSGIApplication:
         :param protocols: the chosen sub-protocol in a list, or an empty list.
         :param environ: whatever the program put in reaches the handler's copy.
         """
-        copied = environ.copy()
+        copied = kept_environ(environ)
         # Not the program's, and the handler would be in its own environ.
         copied.pop("ws4py.made", None)
         websocket = self.handler_cls(sock, protocols, extensions, copied)
@@ -147,7 +149,7 @@ class WebSocketWSGIApplication:
         # Frameworks that run an application inside a view give it a copy of the
         # environ, where the server would look for the websocket in vain.
         environ.get("ws4py.made", []).append(websocket)
-        start_response(_SWITCHING, accepted.headers)
+        start_response(_SWITCHING, extend(websocket, accepted))
         return []
 
     def _take_over(
@@ -174,7 +176,7 @@ class WebSocketWSGIApplication:
             raise
         environ.pop("ws4py.websocket", None)
         try:
-            send_all(sock, build_head(f"HTTP/1.1 {_SWITCHING}", accepted.headers))
+            send_all(sock, build_head(f"HTTP/1.1 {_SWITCHING}", extend(websocket, accepted)))
         except OSError as lost:
             logger.info("Connection lost during its handshake: %s", lost)
             discard(sock)

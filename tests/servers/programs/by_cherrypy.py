@@ -41,6 +41,7 @@ if __name__ == "__main__":
         "tools.websocket.on": True,
         "tools.websocket.handler_cls": CountedEcho,
         "tools.websocket.protocols": ["echo"],
+        "tools.websocket.extensions": ["permessage-deflate"],
     }
     cherrypy.tree.mount(Root(), "/", {"/ws": echo})
     cherrypy.engine.signals.subscribe()

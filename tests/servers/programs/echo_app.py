@@ -28,7 +28,9 @@ class CountedEcho(EchoWebSocket):
         count("closed")
 
 
-websockets = WebSocketWSGIApplication(protocols=["echo"], handler_cls=CountedEcho)
+websockets = WebSocketWSGIApplication(
+    protocols=["echo"], extensions=["permessage-deflate"], handler_cls=CountedEcho
+)
 
 
 def application(environ, start_response):
