@@ -3,7 +3,7 @@ import pytest
 from tests.support.toy import NAME, Toy, ToyFactory
 from ws4py.exc import HandshakeError
 from ws4py.protocol.deflate import PerMessageDeflate
-from ws4py.protocol.extensions import ExtensionFactory, accept_offer, check_answer, factories
+from ws4py.protocol.extensions import accept_offer, check_answer, factories
 from ws4py.protocol.headers import parse_extensions
 
 
@@ -30,8 +30,9 @@ class TestConfigured:
         assert factories(toy) == [toy]
 
     def test_a_factory_is_told_by_its_shape(self):
-        assert isinstance(ToyFactory(), ExtensionFactory)
-        assert not isinstance(NAME, ExtensionFactory)
+        toy = ToyFactory()
+        assert factories(toy) == factories([toy, object(), 3]) == [toy]
+        assert factories("x-unknown") == []
 
 
 class TestServer:
