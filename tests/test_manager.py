@@ -326,7 +326,7 @@ class TestMocks:
     def test_removed_by_another_thread_while_it_is_told(self, served):
         """Between the two nobody reads it any more."""
         websocket = mock_websocket(100_000)
-        channel = ForeignChannel(served.manager._loop, websocket)
+        channel = ForeignChannel(served.manager._crew.pick(), websocket)
         channel.let_go()
         channel.on_ready(1)
         channel.end()

@@ -147,7 +147,7 @@ def test_from_one_manager_to_another(served, kind):
     websocket.send(payload, binary=True)
     served.manager.remove(websocket)
     assert websocket not in served.manager
-    wait_until(lambda: not served.manager._loop._entries)
+    wait_until(lambda: not served.manager._crew.pick()._entries)
     assert websocket.ends == []
     with serving() as other:
         other.peers.append(peer)
@@ -166,7 +166,7 @@ def test_removed_with_something_unsent(served, kind):
     payload = os.urandom(5_000_000)
     websocket.send(payload, binary=True)
     served.manager.remove(websocket)
-    wait_until(lambda: not served.manager._loop._entries)
+    wait_until(lambda: not served.manager._crew.pick()._entries)
     websocket.sock.setblocking(True)
 
     sending = threading.Thread(target=websocket.send, args=["next"])
@@ -301,7 +301,7 @@ def test_own_terminate_and_close_connection(served):
     peer.read_frame()
     peer.sock.close()
     wait_until(lambda: len(websocket.ends) == 1)
-    wait_until(lambda: not served.manager._loop._entries)
+    wait_until(lambda: not served.manager._crew.pick()._entries)
     websocket.wait_end()
     assert ("closing",) in websocket.events
     still_works(served)

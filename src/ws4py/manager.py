@@ -14,10 +14,11 @@ from typing import Any
 
 from ws4py import format_addresses
 from ws4py._engine.channel import Channel
+from ws4py._engine.crew import Crew
 from ws4py._engine.foreign import ForeignChannel
 from ws4py._engine.guard import guarded
 from ws4py._engine.lane import default_poller, post_to_all
-from ws4py._engine.loop import Entry, Loop
+from ws4py._engine.loop import Entry
 from ws4py._engine.pollers import (
     EPollPoller,
     KQueuePoller,
@@ -48,13 +49,23 @@ class WebSocketManager(threading.Thread):
 
     :param poller: how to wait; ``None`` for the best of this system, which is
         made when the manager is started, so after a daemon's fork.
+    :param loops: how many threads share the websockets. Each websocket stays with one,
+        so callbacks of two websockets may then run at once. More than one is worth it
+        when most of the time goes into the kernel, which is without the GIL.
+    :raises ValueError: no loop at all, or several with one poller.
     """
 
     #: Seconds that :meth:`stop` gives the peers to complete the closing handshake.
     stop_timeout = 3.0
 
-    def __init__(self, poller: Any = None) -> None:
+    def __init__(self, poller: Any = None, loops: int = 1) -> None:
         super().__init__(name="WebSocketManager")
+        if loops < 1:
+            raise ValueError(f"loops has to be at least 1, not {loops}")
+        if loops > 1 and poller is not None:
+            raise ValueError("a poller serves one loop: leave it out, or have loops=1")
+        #: How many threads share the websockets.
+        self.loops = loops
         #: Guards :attr:`websockets`; hold it only for a moment.
         self.lock = threading.RLock()
         #: The websockets that are served, by descriptor.
@@ -68,10 +79,10 @@ class WebSocketManager(threading.Thread):
         # The loop has been run, or told to stop; and the thread has been started.
         self._stopped = False
         self._used = False
-        self._loop = self._new_loop()
+        self._crew = self._new_crew()
 
-    def _new_loop(self) -> Loop:
-        return Loop(self._make_poller, self._forget)
+    def _new_crew(self) -> Crew:
+        return Crew([self._make_poller] + [default_poller] * (self.loops - 1), self._forget)
 
     @property
     def poller(self) -> Any:
@@ -114,7 +125,7 @@ class WebSocketManager(threading.Thread):
         if websocket.sock is None:
             raise OSError(errno.EBADF, "the websocket is closed")
         logger.info("Managing websocket %s", format_addresses(websocket))
-        loop = self._loop
+        loop = self._crew.pick()
         if self._goodbye is not None:
             self._turn_away(websocket, *self._goodbye)
             return
@@ -169,7 +180,7 @@ class WebSocketManager(threading.Thread):
             # another process than it was made in. Initialising it makes a new one of it.
             super().__init__(name=self.name, daemon=self.daemon)
         if self._stopped and not self.is_alive():
-            self._loop = self._new_loop()
+            self._crew = self._new_crew()
             self._goodbye = None
             self._stopped = False
         before = self.running, self._used
@@ -184,7 +195,7 @@ class WebSocketManager(threading.Thread):
         """Serve until :meth:`stop`; normally called by :meth:`start`."""
         self.running = self._used = True
         try:
-            self._loop.run()
+            self._crew.run(self.name)
         finally:
             self._stopped = True
             self.running = False
@@ -194,7 +205,7 @@ class WebSocketManager(threading.Thread):
     def refuse(self, code: int = GOING_AWAY, message: str = _GOODBYE) -> None:
         """Close every websocket and turn away those that still come. Does not wait."""
         self._goodbye = (code, message)
-        self._loop.refuse(code, message)
+        self._crew.refuse(code, message)
 
     def close_all(self, code: int = GOING_AWAY, message: str = _GOODBYE) -> None:
         """Start the closing handshake of every websocket. Does not wait.
@@ -214,7 +225,7 @@ class WebSocketManager(threading.Thread):
         self.running = False
         self.refuse()
         self._stopped = True
-        self._loop.stop(self.stop_timeout)
+        self._crew.stop(self.stop_timeout)
         with self.lock:
             # Never started, but there are websockets to close.
             alone = not self._used and bool(self._entries)
@@ -249,7 +260,7 @@ class WebSocketManager(threading.Thread):
                 guarded(websocket._send_prepared, prepared, at_once=False)  # noqa: SLF001
             else:
                 guarded(websocket.send, message, binary)
-        self._loop.wake()
+        self._crew.wake()
 
     # -- Helpers -----------------------------------------------------------------
 

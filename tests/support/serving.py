@@ -121,9 +121,9 @@ class Serving:
 
 
 @contextlib.contextmanager
-def serving(poller=None, start=True):
+def serving(poller=None, start=True, loops=1):
     """A manager; at the end every connection must have ended, and exactly once."""
-    manager = WebSocketManager(poller)
+    manager = WebSocketManager(poller, loops)
     served = Serving(manager)
     if start:
         manager.start()

@@ -34,15 +34,15 @@ def kept_environ(environ: dict[str, Any]) -> dict[str, Any]:
     Without the server's reader of the request: a handshake has no body, and the reader
     weighs as much as the rest of the connection.
     """
-    copied = {_shared(name): _shared(value) for name, value in environ.items()}
+    # Names are the same in every request, and so are most values: the host, the browser's name.
+    share = sys.intern
+    copied = {
+        share(name): share(value) if type(value) is str else value
+        for name, value in environ.items()
+    }
     if "wsgi.input" in copied:
         copied["wsgi.input"] = _NO_BODY
     return copied
-
-
-def _shared(value: Any) -> Any:
-    # Names are the same in every request, and so are most values: the host, the browser's name.
-    return sys.intern(value) if type(value) is str else value
 
 
 def dead_socket() -> socket.socket:

@@ -275,12 +275,14 @@ class WebSocketPlugin(plugins.SimplePlugin):
     manager's thread ends.
 
     :param bus: normally ``cherrypy.engine``.
+    :param loops: how many threads share the websockets; see
+        :class:`~ws4py.manager.WebSocketManager`.
     """
 
-    def __init__(self, bus: Any) -> None:
+    def __init__(self, bus: Any, loops: int = 1) -> None:
         super().__init__(bus)
         #: A :class:`~ws4py.manager.WebSocketManager`; may be replaced before the start.
-        self.manager = WebSocketManager()
+        self.manager = WebSocketManager(loops=loops)
 
     def subscribe(self) -> None:
         """Listen to the bus from now on."""
