@@ -2,13 +2,14 @@
 # Runs the test suite under every CPython that ws4py supports and that is found here, each in its own
 # environment below .venvs/. All are tried, also after a failure; the last line counts them. The tests of
 # what only developers use (tools, the benchmarks' and conformance's own logic, the demo) have been run
-# by `make test`.
+# by `make test`. One of them, $pure, runs without compiled modules, and says so.
 #
 #   EXCEPT=3.11 tools/run_pythons.sh    leaves 3.11 out (CI has just run the suite with it)
 set -eu
 
 cd "$(dirname "$0")/.."
 minors="3.10 3.11 3.12 3.13"
+pure="3.12"
 passed="" failed="" absent=""
 others="--ignore=tests/tools --ignore=tests/conformance --ignore=tests/benchmarks --ignore=tests/examples"
 
@@ -22,7 +23,13 @@ for minor in $minors; do
         absent="$absent $minor"
         continue
     fi
-    echo "== CPython $minor: $base"
+    unset WS4PY_PURE_PYTHON
+    twin=compiled
+    if [ "$minor" = "$pure" ]; then
+        export WS4PY_PURE_PYTHON=1
+        twin="pure Python"
+    fi
+    echo "== CPython $minor, $twin: $base"
     if tools/setup_env.sh test ".venvs/$minor" "$base" &&
        ".venvs/$minor/bin/python" -m pytest -q -m "not slow" --numprocesses=auto --dist=loadfile $others </dev/null; then
         passed="$passed $minor"
