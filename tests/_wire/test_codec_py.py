@@ -429,3 +429,14 @@ class TestExtension:
     def test_without_a_limit(self, codec):
         data = frame(BINARY, bytes(4), fin=False, rsv=4) + frame(CONTINUATION, bytes(4))
         assert self.reader(codec).feed(data) == [(BINARY, b"\x55" * 8)]
+
+
+def test_at_rest_between_messages_only(codec):
+    reader = codec.MessageReader(True)
+    assert reader.at_rest
+    reader.feed(frame(TEXT, b"a", fin=False))
+    assert not reader.at_rest
+    reader.feed(frame(CONTINUATION, b"b"))
+    assert reader.at_rest
+    reader.feed(frame(TEXT, b"c")[:1])
+    assert not reader.at_rest

@@ -24,6 +24,7 @@ from ws4py._wire.codec import FAILED
 from ws4py.exc import ConnectionClosed, FrameTooLargeException, TextFrameEncodingException
 from ws4py.protocol.connection import CLIENT, SERVER, Connection
 from ws4py.protocol.limits import Limits
+from ws4py.protocol.prepared import PreparedMessage
 from ws4py.protocol.state import CLOSE_SENT, CLOSED, OPEN
 
 
@@ -83,89 +84,21 @@ class TestMessages:
 
 
 class TestFragments:
-    """RFC 6455 section 5.4."""
+    """RFC 6455 section 5.4; more of it in ``test_connection_fragments.py``."""
 
-    @BOTH_ENDS
-    def test_are_one_message(self, name):
-        pair = ConnectionPair()
-        sender = getattr(pair, name)
-        send = sender.connection.send_fragment
-        assert not sender.connection.fragmenting
-        pair.send(sender, send(TEXT, "zażó".encode()[:3], True, False))
-        assert sender.connection.fragmenting
-        pair.send(sender, send(TEXT, "zażó".encode()[3:5], False, False))
-        pair.send(sender, send(TEXT, "zażó".encode()[5:], False, True))
-        assert not sender.connection.fragmenting
-        pair.run()
-        assert pair.other(sender).messages == [(TEXT, "zażó".encode())]
-        assert [(each.opcode, each.fin) for each in sender.frames()] == [
-            (TEXT, False),
-            (CONTINUATION, False),
-            (CONTINUATION, True),
-        ]
-
-    def test_a_single_one_is_a_whole_message(self):
-        sent = Connection(SERVER).send_fragment(BINARY, b"\xff", True, True)
-        assert read_frames(sent) == [Frame(BINARY, b"\xff")]
-
-    @BOTH_ENDS
-    def test_other_messages_wait_for_the_last_one(self, name):
-        """ "fragments of one message MUST NOT be interleaved between the fragments of
-        another message"."""
-        pair = ConnectionPair()
-        sender = getattr(pair, name)
-        connection = sender.connection
-        pair.send(sender, connection.send_fragment(TEXT, b"1", True, False))
-        assert connection.send_message(TEXT, b"second") == b""
-        assert connection.send_message(BINARY, b"third") == b""
-        pair.send(sender, connection.send_fragment(TEXT, b"2", False, False))
-        pair.send(sender, connection.send_fragment(TEXT, b"3", False, True))
-        pair.send(sender, connection.send_message(TEXT, b"fourth"))
-        pair.run()
-        expected = [(TEXT, b"123"), (TEXT, b"second"), (BINARY, b"third"), (TEXT, b"fourth")]
-        assert pair.other(sender).messages == expected
-
-    def test_what_has_waited_leaves_once(self):
+    @pytest.mark.parametrize("opcode", [TEXT, BINARY])
+    def test_are_one_message(self, opcode):
         connection = Connection(SERVER)
-        for payload in (b"a", b"b"):
-            connection.send_fragment(TEXT, payload, True, False)
-            connection.send_message(TEXT, b"waited")
-            sent = read_frames(connection.send_fragment(TEXT, payload, False, True))
-            assert sent == [Frame(CONTINUATION, payload), Frame(TEXT, b"waited")]
+        assert not connection.fragmenting
+        data = connection.send_fragment(opcode, b"a", True, False)
+        assert connection.fragmenting
+        data += connection.send_fragment(opcode, b"b", False, True)
+        assert [each.payload for each in read_frames(data)] == [b"a", b"b"]
 
-    def test_control_frames_do_not_wait(self):
-        connection = Connection(SERVER)
-        connection.send_fragment(TEXT, b"1", True, False)
-        assert read_frames(connection.send_ping(b"p")) == [Frame(PING, b"p")]
-        assert read_frames(connection.send_pong(b"p")) == [Frame(PONG, b"p")]
-        assert answer(connection, frame(PING, b"q")) == [Frame(PONG, b"q")]
-        assert read_frames(connection.send_close(1000))[0].opcode == CLOSE
-
-    def test_a_close_frame_drops_what_waits(self):
-        connection = Connection(SERVER)
-        connection.send_fragment(TEXT, b"1", True, False)
-        connection.send_message(TEXT, b"never sent")
-        assert len(read_frames(connection.send_close(1000))) == 1
-        with pytest.raises(ConnectionClosed):
-            connection.send_fragment(TEXT, b"2", False, True)
-
-    @pytest.mark.parametrize(
-        "chunks", [[b"\xff"], [b"ok", b"\xff"], [b"ok\xc3", b"x"], [b"ok", b"\xc3"]]
-    )
-    def test_have_to_be_utf8_together(self, chunks):
-        connection = Connection(SERVER)
-        *before, last = chunks
-        for index, chunk in enumerate(before):
-            assert connection.send_fragment(TEXT, chunk, not index, False)
-        with pytest.raises(TextFrameEncodingException):
-            connection.send_fragment(TEXT, last, not before, True)
-
-    def test_a_wrong_first_one_was_never_begun(self):
+    def test_text_has_to_be_utf8(self):
         connection = Connection(SERVER)
         with pytest.raises(TextFrameEncodingException):
             connection.send_fragment(TEXT, b"\xff", True, False)
-        assert not connection.fragmenting
-        assert connection.send_message(TEXT, b"whole")
 
 
 class TestPings:
@@ -472,3 +405,67 @@ def test_an_extension_that_comes_later():
     assert not connection.plain
     assert read_frames(connection.send_message(TEXT, b"text"))[0].rsv == 4
     assert connection.receive(frame(TEXT, b"\x14", rsv=4)) == [(TEXT, b"A")]
+
+
+class TestShortWay:
+    """What a loop asks before it sends, or receives, without the connection."""
+
+    def test_plain_means_one_unmasked_frame_and_nothing_before_it(self):
+        connection = Connection(SERVER)
+        assert connection.plain
+        connection.send_fragment(TEXT, b"a", True, False)
+        assert not connection.plain
+        connection.send_fragment(TEXT, b"b", False, True)
+        assert connection.plain
+        connection.send_close(1000)
+        assert not connection.plain
+        assert not Connection(CLIENT).plain
+        assert not Connection(SERVER, extension=Toy()).plain
+
+    def test_at_rest_between_messages_only(self):
+        connection = Connection(SERVER)
+        assert connection.at_rest
+        connection.receive(frame(TEXT, b"a", fin=False))
+        assert not connection.at_rest
+        connection.receive(frame(CONTINUATION, b"b") + frame(BINARY, b"c")[:3])
+        assert not connection.at_rest
+        connection.receive(frame(PING)[:0])
+        assert not connection.at_rest
+
+    @pytest.mark.parametrize(
+        ("message", "one_frame", "largest"), [(10, None, 10), (10, 7, 7), (7, 10, 7)]
+    )
+    def test_largest_message(self, message, one_frame, largest):
+        limits = Limits(max_message_size=message, max_frame_size=one_frame)
+        assert Connection(SERVER, limits).largest_message == largest
+
+    def test_largest_message_without_limits(self):
+        limits = Limits(max_message_size=None, max_frame_size=None)
+        assert Connection(SERVER, limits).largest_message > 1 << 60
+
+
+class TestPrepared:
+    def test_is_one_object_for_all_servers(self):
+        message = PreparedMessage(TEXT, b"to all")
+        first, second = (Connection(SERVER).send_prepared(message) for _ in range(2))
+        assert first is second
+        assert read_frames(first) == [Frame(TEXT, b"to all")]
+
+    def test_is_masked_afresh_by_each_client(self):
+        message = PreparedMessage(BINARY, b"to all")
+        frames = [Connection(CLIENT).send_prepared(message) for _ in range(2)]
+        assert frames[0] != frames[1]
+        assert [read_frames(each) for each in frames] == [[Frame(BINARY, b"to all")]] * 2
+
+    def test_waits_for_the_last_fragment(self):
+        connection = Connection(SERVER)
+        connection.send_fragment(TEXT, b"a", True, False)
+        assert connection.send_prepared(PreparedMessage(TEXT, b"late")) == b""
+        rest = connection.send_fragment(TEXT, b"b", False, True)
+        assert [each.payload for each in read_frames(rest)] == [b"b", b"late"]
+
+    def test_is_refused_once_closing(self):
+        connection = Connection(SERVER)
+        connection.send_close(1000)
+        with pytest.raises(ConnectionClosed):
+            connection.send_prepared(PreparedMessage(TEXT, b"late"))
