@@ -16,13 +16,16 @@ from tests.support.wire import (
     read_frames,
 )
 from ws4py import messaging
+from ws4py.exc import TextFrameEncodingException
 from ws4py.messaging import (
     BinaryMessage,
     CloseControlMessage,
     Message,
     PingControlMessage,
     PongControlMessage,
+    PreparedMessage,
     TextMessage,
+    prepare,
 )
 
 ALL = [
@@ -229,3 +232,37 @@ class TestFrames:
         message = TextMessage("again")
         assert keys(b"".join(message.single(mask=True) for _ in range(20))) == drawn
         assert len(drawn) == 20
+
+
+class TestPrepared:
+    @pytest.mark.parametrize(
+        ("arguments", "opcode", "data"),
+        [
+            (("żółw",), TEXT, "żółw".encode()),
+            ((b"text",), TEXT, b"text"),
+            ((b"\xff", True), BINARY, b"\xff"),
+            (("ż", True), BINARY, "ż".encode()),
+            ((bytearray(b"ab"), True), BINARY, b"ab"),
+            ((memoryview(b"cd"),), TEXT, b"cd"),
+            ((TextMessage("t"),), TEXT, b"t"),
+            # A message knows itself what it is.
+            ((BinaryMessage(b"\xff"), False), BINARY, b"\xff"),
+        ],
+    )
+    def test_what_can_be(self, arguments, opcode, data):
+        message = prepare(*arguments)
+        assert type(message) is PreparedMessage
+        assert (message.opcode, message.data) == (opcode, data)
+        assert read_frames(message.frame(None)) == [Frame(opcode, data)]
+
+    @pytest.mark.parametrize("text", ["\ud800", b"\xff", Message(TEXT, b"\xff")])
+    def test_text_that_is_none(self, text):
+        with pytest.raises(TextFrameEncodingException):
+            prepare(text)
+
+    @pytest.mark.parametrize(
+        "message", [None, 1, ["text"], (each for each in "text"), PingControlMessage("beep")]
+    )
+    def test_what_cannot_be(self, message):
+        with pytest.raises(TypeError):
+            prepare(message)

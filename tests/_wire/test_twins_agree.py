@@ -24,7 +24,7 @@ _BYTES = st.one_of(
     st.sampled_from([b"y" * 70_000, b"\xed\xa0", b"\xf4\x90", b"\xe0\x80", b"\xff" * 200]),
 )
 _FRAMES = st.builds(
-    lambda opcode, payload, fin, rsv, mask, key: frame(opcode, payload, fin, rsv, mask, key),
+    frame,
     st.sampled_from([TEXT, TEXT, BINARY, CONTINUATION, PING, 8, 3, 10]),
     _BYTES,
     st.sampled_from([True, True, False]),

@@ -3,8 +3,6 @@
 import contextlib
 import threading
 
-import pytest
-
 from tests.support import twins
 from tests.support.raw import TEXT, frame
 from tests.support.serving import Recorder, serving
@@ -14,8 +12,8 @@ from ws4py.manager import EPollPoller
 
 __all__ = ["ENGINES", "Gate", "engine", "held_up", "in_lane", "is_lane"]
 
-#: Parameters of a fixture: the compiled lane and the portable engine.
-ENGINES = ["lane", "portable"]
+#: Parameters of a fixture: the compiled lane, and the engine that runs everywhere.
+ENGINES = ("lane", "portable")
 
 
 @contextlib.contextmanager
@@ -23,8 +21,6 @@ def engine(name):
     """A manager with one of :data:`ENGINES`."""
     if name == "lane":
         twins.compiled("ws4py._engine.lane_c")
-    if not hasattr(EPollPoller, "poller") and name == "portable":
-        pass
     with serving(LanePoller() if name == "lane" else EPollPoller()) as served:
         yield served
 
@@ -65,8 +61,3 @@ def held_up(served):
         yield
     finally:
         gate.go_on.set()
-
-
-def engines(*names):
-    """The fixture's parameters."""
-    return pytest.mark.parametrize("served", names or ENGINES, indirect=True)

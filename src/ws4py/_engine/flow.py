@@ -203,7 +203,8 @@ class Flow:
             return
         with self._lock:
             link, self._link = self._link, None
-            self.websocket._take = None  # noqa: SLF001
+            if self.websocket._take is link:  # noqa: SLF001 - another loop may have it by now
+                self.websocket._take = None  # noqa: SLF001
             self._outbox = Outbox()
             self._outbox.append(link.surrender())
             self._early = link.detach()

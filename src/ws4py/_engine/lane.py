@@ -40,6 +40,8 @@ _SKIPPED = (
     "_write",
     "_callback_raised",
 )
+#: As it was before a program could replace it.
+_SEND = WebSocket.send
 _ORIGINALS = {name: vars(WebSocket)[name] for name in _SKIPPED}
 
 
@@ -74,7 +76,7 @@ def post_to_all(websockets: list[Any], frame: bytes) -> list[Any]:
     """
     if _compiled is None:
         return websockets
-    others: list[Any] = _compiled.post_to_all(websockets, frame, WebSocket.send)
+    others: list[Any] = _compiled.post_to_all(websockets, frame, _SEND)
     return others
 
 

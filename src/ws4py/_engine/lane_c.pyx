@@ -17,6 +17,7 @@ from libc.string cimport memcpy, memset
 from posix.time cimport clock_gettime, clockid_t, timespec
 
 import os
+import socket
 
 from ws4py._sending_c cimport ShortWay, begin_callback, end_callback
 
@@ -116,10 +117,17 @@ cdef extern from *:
         Py_INCREF(payload);
         *(PyObject **)((char *)message + ws4py_data_offset) = payload;
     }
+
+    /* Where a socket.socket has its descriptor, its first field: -1 from its close() on. */
+    static int *ws4py_descriptor(PyObject *sock)
+    {
+        return (int *)((char *)sock + sizeof(PyObject));
+    }
     """
     object ws4py_make(object type, tuple nothing)
     int ws4py_find_data(object type) except -1
     void ws4py_set_data(object message, object payload)
+    int *ws4py_descriptor(object sock)
 
 cdef enum:
     # Descriptors in one turn.
@@ -138,6 +146,8 @@ cdef enum:
     _FLUSHED = 1024
     _FEW = 4
     _VECTORS = 8
+    # Calls of the kernel to send one connection's queue in a turn, if it is long.
+    _ROUNDS = 16
     # Unsent bytes above which the peer is not read from.
     _PAUSE_ABOVE = 64 * 1024
     # How long replies may wait for the end of the turn.
@@ -211,7 +221,11 @@ cdef class Link(ShortWay):
     cdef Lane lane
     cdef object channel
     cdef object connection
+    cdef object sock
     cdef Wire wire
+    # The socket's own idea of its descriptor. A program may close the socket itself, and the number
+    # may be another's by the time something is sent.
+    cdef int *live
     cdef uint32_t interest
     cdef Py_ssize_t largest
 
@@ -237,6 +251,8 @@ cdef class Link(ShortWay):
     cdef unsigned char dirty
     cdef unsigned char blocked
     cdef unsigned char leaving
+    # The errno that sending has ended with.
+    cdef int failed
 
     def __dealloc__(self):
         ws4py_clear(&self.out)
@@ -300,7 +316,7 @@ cdef class Link(ShortWay):
 
     def flush(self):
         """Send what the kernel takes now."""
-        self._push()
+        self._push(-1)
 
     cdef bint _is_text(self, object payload, const char *data, Py_ssize_t size) except -1:
         cdef int wrong
@@ -359,7 +375,7 @@ cdef class Link(ShortWay):
         if self.blocked:
             self._watch()
         elif PyThread_get_thread_ident() != self.lane.thread:
-            self._push()
+            self._push(-1)
         elif self.lane.alone is not <PyObject *>self:
             self._mark()
             self.lane.hold()
@@ -369,16 +385,22 @@ cdef class Link(ShortWay):
             self._board(&job, vectors)
             _send(&job)
             self._settle(&job)
+            if self.out.size and not self.blocked:
+                self._mark()
         return 0
 
     cdef bint _may_send(self) noexcept:
         return not (self.blocked or self.leaving or self.out.flying)
 
-    cdef int _push(self) except -1:
-        """Send until the kernel takes no more. Another thread that is at it does the rest as well."""
+    cdef int _push(self, int rounds) except -1:
+        """Send until the kernel takes no more. Another thread that is at it does the rest as well.
+
+        :param rounds: calls at the most; negative for no limit.
+        """
         cdef Job job
         cdef iovec vectors[_VECTORS]
-        while self.out.size and self._may_send():
+        while rounds and self.out.size and self._may_send():
+            rounds -= 1
             self._board(&job, vectors)
             with nogil:
                 _send(&job)
@@ -387,7 +409,7 @@ cdef class Link(ShortWay):
 
     cdef void _board(self, Job *job, iovec *vectors) noexcept:
         cdef size_t i
-        job.fd = self.wire.fd
+        job.fd = self.live[0]
         job.vectors = vectors
         job.count = ws4py_board(&self.out, vectors, _VECTORS)
         job.size = 0
@@ -395,13 +417,26 @@ cdef class Link(ShortWay):
             job.size += vectors[i].iov_len
 
     cdef int _settle(self, Job *job) except -1:
-        """Take note of what the kernel took."""
+        self._note(job)
+        self._report()
+        return 0
+
+    cdef int _report(self) except -1:
+        """Tell of a failure, once. May run anything."""
+        cdef int error = self.failed
+        if error:
+            self.failed = 0
+            self.channel.link_broken(OSError(error, os.strerror(error)))
+        return 0
+
+    cdef int _note(self, Job *job) except -1:
+        """Take note of what the kernel took. Calls nobody."""
         cdef size_t sent = job.sent if job.sent > 0 else 0
         ws4py_landed(&self.out, sent)
         if job.sent < 0 and job.error != EAGAIN and job.error != EINTR:
             ws4py_clear(&self.out)
             self.open = self.plain = False
-            self.channel.link_broken(OSError(job.error, os.strerror(job.error)))
+            self.failed = job.error
             return 0
         if sent < job.size and job.error != EINTR:
             self.blocked = True
@@ -526,6 +561,7 @@ cdef class Link(ShortWay):
             # Doubled, so that a peer that only announces much does not make us set it aside.
             capacity = min(2 * capacity, self.message_size)
             grown = <PyObject *>self.message
+            self.wire.into = NULL
             Py_INCREF(self.message)
             self.message = None
             _PyBytes_Resize(&grown, capacity)
@@ -538,7 +574,7 @@ cdef class Link(ShortWay):
     cdef int resume(self, Py_ssize_t size) except -1:
         """More of a large message is in its buffer."""
         cdef object payload
-        if not self._fill(size):
+        if not self._fill(size) or not self.open:
             return self._refuse()
         if self.filled == self.message_size:
             payload = self.message
@@ -554,7 +590,8 @@ cdef class Link(ShortWay):
         return 0
 
     cdef bytes _partial(self):
-        """What has arrived of a large message, as if it had been masked with zeros; forgets it."""
+        """What has arrived of a large message, as it came; forgets it."""
+        cdef bytes masked
         if self.message is None:
             return b""
         head = bytes((_FIN | self.opcode, _MASKED | 127)) + int(self.message_size).to_bytes(8, "big")
@@ -562,9 +599,17 @@ cdef class Link(ShortWay):
             head = bytes((_FIN | self.opcode, _MASKED | self.message_size))
         elif self.message_size <= 0xFFFF:
             head = bytes((_FIN | self.opcode, _MASKED | 126)) + int(self.message_size).to_bytes(2, "big")
-        frame = head + bytes(4) + self.message[:self.filled]
+        # With the peer's key, for the rest of it is still to come.
+        masked = PyBytes_FromStringAndSize(NULL, self.filled)
+        ws4py_mask(
+            <uint8_t *>PyBytes_AS_STRING(masked),
+            <uint8_t *>PyBytes_AS_STRING(self.message),
+            self.filled,
+            self.key,
+            0,
+        )
         self._forget_message()
-        return frame
+        return head + self.key[:4] + masked
 
     cdef void _forget_message(self) noexcept:
         self.message = None
@@ -605,7 +650,9 @@ cdef class Link(ShortWay):
 
         The descriptor stays registered with epoll, for the events of :attr:`watched`.
         """
-        cdef bytes unread = self._partial() + self.lane.unserved(&self.wire)
+        # First, since it may belong to the message that is not complete yet.
+        cdef bytes unserved = self.lane.unserved(self)
+        cdef bytes unread = self._partial() + unserved
         self.open = self.plain = False
         self.lane.remove(self)
         return unread
@@ -654,6 +701,8 @@ cdef class Lane:
 
     cdef int ready
     cdef int serving
+    # Who is received from first, by its place in what epoll tells.
+    cdef int first
     cdef uint64_t since
     cdef epoll_event events[_EVENTS]
     cdef Received received[_EVENTS]
@@ -693,6 +742,10 @@ cdef class Lane:
         link.connection = connection
         link.largest = largest
         link.wire.fd = fd
+        link.sock = channel.transport.sock
+        link.live = &link.wire.fd
+        if isinstance(link.sock, socket.socket) and ws4py_descriptor(link.sock)[0] == fd:
+            link.live = ws4py_descriptor(link.sock)
         link.interest = EPOLLIN
         link.open = True
         link.slow = not connection.at_rest
@@ -722,13 +775,21 @@ cdef class Lane:
             self.links[link.wire.fd] = None
         return 0
 
-    cdef bytes unserved(self, Wire *wire):
-        """What this turn has received for a connection and not served yet."""
+    cdef bytes unserved(self, Link link):
+        """What this turn has received for a connection and not served yet.
+
+        Bytes of a large message are added to it instead.
+        """
+        cdef Received *one
         cdef int i
         for i in range(self.serving + 1, self.ready):
-            if self.received[i].wire == wire and self.received[i].size > 0 and wire.into == NULL:
-                self.received[i].wire = NULL
-                return PyBytes_FromStringAndSize(self.received[i].data, self.received[i].size)
+            one = &self.received[i]
+            if one.wire == &link.wire and one.size > 0:
+                one.wire = NULL
+                if link.wire.into == NULL:
+                    return PyBytes_FromStringAndSize(one.data, one.size)
+                # Whether it is what it should be is for the Python lane to find.
+                link._fill(one.size)
         return b""
 
     # -- A turn ------------------------------------------------------------------
@@ -745,7 +806,8 @@ cdef class Lane:
         if timeout is not None:
             if timeout <= 0:
                 return self._turn(1)
-            deadline = _now() + <uint64_t>(min(timeout, 1e9) * 1e9)
+            # A million seconds at the most: epoll takes its milliseconds as an int.
+            deadline = _now() + <uint64_t>(min(timeout, 1e6) * 1e9)
         while True:
             others = self._turn(deadline)
             if others or self.pending or (deadline and _now() >= deadline):
@@ -760,7 +822,7 @@ cdef class Lane:
             self._send_all(jobs)
             self._land(flushed)
             jobs = 0
-        if jobs or self.dirty:
+        if jobs or self.dirty or self.pending:
             milliseconds = 0
         elif deadline:
             now = _now()
@@ -803,9 +865,15 @@ cdef class Lane:
     cdef int _land(self, list flushed) except -1:
         cdef Link link
         cdef int i = 0
+        # All of them before anybody is called, who may send and so use the same jobs.
         for link in flushed:
-            link._settle(&self.jobs[i])
+            link._note(&self.jobs[i])
             i += 1
+        for link in flushed:
+            link._report()
+            if link.out.size > _PAUSE_ABOVE:
+                # Or more might be received than is sent, turn by turn.
+                link._push(_ROUNDS)
             if link.out.size and not link.blocked:
                 link._mark()
         return 0
@@ -827,16 +895,21 @@ cdef class Lane:
 
     cdef int _gather(self, int milliseconds) noexcept nogil:
         """Wait, and receive from whoever is ready; returns how many that are, or minus an errno."""
-        cdef int i, count
+        cdef int i, at, count
         cdef size_t used = 0
         cdef Received *one
         count = epoll_wait(self.epoll, self.events, _EVENTS, milliseconds)
         if count < 0:
             return -errno
+        at = self.first if self.first < count else 0
+        self.first = 0
         for i in range(count):
             one = &self.received[i]
-            one.fd = self.events[i].data.fd
-            one.events = self.events[i].events
+            if at == count:
+                at = 0
+            one.fd = self.events[at].data.fd
+            one.events = self.events[at].events
+            at += 1
             one.wire = self.slots[one.fd] if one.fd < self.room else NULL
             one.size = -1
             one.error = EAGAIN
@@ -846,7 +919,8 @@ cdef class Lane:
                 one.data = one.wire.into
                 one.size = recv(one.fd, one.data, one.wire.room, MSG_DONTWAIT)
             elif _ARENA - used < _LEAST_ROOM:
-                # epoll tells of it again, and of those behind it first.
+                # epoll tells of all of them again, in the same order: this one is the first then.
+                self.first = at - 1
                 return i
             else:
                 one.data = self.arena + used
