@@ -12,7 +12,7 @@ endif
 .DEFAULT_GOAL := help
 # The checks share .venv and one data file of coverage, and two cores are soon full.
 .NOTPARALLEL:
-.PHONY: help demo test bench dev browser lint types imports shape architecture mirror coverage \
+.PHONY: help demo test bench dev browser strace lint types imports shape architecture mirror coverage \
 	conformance conformance-quick pythons clean
 
 help: ## this list
@@ -30,6 +30,9 @@ dev:
 browser:
 	@tools/setup_browser.sh
 
+strace:
+	@tools/setup_strace.sh
+
 lint: dev ## style and common mistakes (ruff)
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
@@ -46,7 +49,7 @@ shape: dev ## length of functions and modules, depth of nesting
 architecture: dev ## ARCHITECTURE.md's tree against the real one
 	$(PY) tools/check_architecture.py
 
-coverage: dev browser ## the tests with branch coverage
+coverage: dev browser strace ## the tests with branch coverage
 	$(PY) -m coverage erase
 	$(PY) -m coverage run -m pytest --numprocesses=auto --dist=loadfile
 	$(PY) -m coverage combine --quiet
@@ -64,7 +67,7 @@ conformance-quick: dev ## the part of it that CI runs
 bench: dev ## ws4py beside C and its peers (SCENARIO=… PEER=…)
 	$(PY) benchmarks/run.py $(if $(SCENARIO),--scenario "$(SCENARIO)") $(if $(PEER),--peer "$(PEER)")
 
-pythons: browser ## the tests under every CPython found
+pythons: browser strace ## the tests under every CPython found
 	@tools/run_pythons.sh
 
 clean: ## remove environments, caches and reports
