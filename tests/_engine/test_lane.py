@@ -24,6 +24,7 @@ from tests.support.sockets import pair
 from tests.support.waiting import wait_until
 from ws4py import _engine
 from ws4py._engine import lane, pollers
+from ws4py._engine.channel import Channel
 from ws4py._transport import TLSTransport, transport_for
 from ws4py.messaging import BinaryMessage, TextMessage, prepare
 from ws4py.websocket import WebSocket
@@ -431,6 +432,19 @@ class TestEnds:
         peer.sock.close()
         assert websocket.wait_end() == (1000, "")
         assert websocket.messages == [b"last"]
+
+    def test_closed_before_the_loop_has_it(self, served, monkeypatch):
+        """By another thread, whose word to the loop comes a turn after the connection."""
+        monkeypatch.setattr(Channel, "expect_end", lambda _: None)
+        websocket, peer = served.make()
+        websocket.opened = websocket.close
+        served.manager.add(websocket)
+        assert peer.read_frame().opcode == CLOSE
+        peer.send(frame(TEXT, b"too late") + close_frame(1000))
+        assert peer.at_end()
+        peer.sock.close()
+        assert websocket.wait_end() == (1000, "")
+        assert websocket.messages == []
 
     def test_stop_with_large_queues(self, served):
         served.manager.stop_timeout = 0.2

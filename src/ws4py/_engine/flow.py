@@ -21,6 +21,7 @@ from ws4py._log import logger
 from ws4py._transport import is_tls, transport_for
 from ws4py._wire.codes import INTERNAL_ERROR
 from ws4py.exc import ConnectionClosed
+from ws4py.protocol.state import OPEN
 from ws4py.websocket import WebSocket
 
 if TYPE_CHECKING:
@@ -189,6 +190,9 @@ class Flow:
         assert stream is not None
         with self._lock:
             connection = stream.connection
+            if connection.state is not OPEN:
+                # Closed by another thread since it was handed over; the loop hears of it next.
+                return
             largest = connection.largest_message
             self._link = lane.attach(self.fd, self, websocket, connection, largest)
             self._link.write(self._outbox.drain())
