@@ -4,7 +4,6 @@ import contextlib
 import socket
 import ssl
 import threading
-import time
 from types import SimpleNamespace
 from unittest.mock import MagicMock
 
@@ -29,23 +28,6 @@ def fixture_ends(request):
 def fixture_tls(request):
     with pair(request.param) as ends:
         yield ends
-
-
-def receive(transport, size):
-    """Read until there is as much."""
-    data, deadline = b"", time.monotonic() + DEADLINE
-    while len(data) < size and time.monotonic() < deadline:
-        piece = transport.recv(65536)
-        if piece == b"":
-            break
-        data += piece or b""
-    return data
-
-
-def send_until_refused(transport):
-    deadline = time.monotonic() + DEADLINE
-    while time.monotonic() < deadline:
-        transport.send(b"x" * 1000)
 
 
 class TestBlocking:

@@ -7,7 +7,6 @@ waiting are in :mod:`ws4py._engine`.
 from __future__ import annotations
 
 import errno
-import os
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -26,18 +25,15 @@ from ws4py._engine.pollers import (
     SelectPoller,
     adapt,
 )
+from ws4py._engine.turn_away import turn_away
 from ws4py._log import logger
-from ws4py._transport import transport_for
-from ws4py._wire.closing import build_close_payload
-from ws4py._wire.codec import build_frame
-from ws4py._wire.codes import CLOSE, GOING_AWAY
+from ws4py._wire.codes import GOING_AWAY
 from ws4py.messaging import PreparedMessage, prepare
 from ws4py.websocket import WebSocket
 
 __all__ = ["EPollPoller", "KQueuePoller", "SelectPoller", "WebSocketManager"]
 
 _GOODBYE = "Server is shutting down"
-_DISCARD_SIZE = 64 * 1024
 _SEND = WebSocket.send
 
 
@@ -274,16 +270,8 @@ class WebSocketManager(threading.Thread):
 
     def _turn_away(self, websocket: Any, code: int, message: str) -> None:
         """Close a websocket that came too late; none of its callbacks is called."""
-        transport = transport_for(websocket.sock)
-        key = os.urandom(4) if getattr(websocket.stream, "always_mask", False) else None
-        try:
-            transport.send(build_frame(CLOSE, build_close_payload(code, message), key=key))
-            # Closing with unread input would reset the connection under our frame.
-            transport.recv(_DISCARD_SIZE)
-        except OSError as error:
-            logger.debug("Connection lost while it was turned away: %s", error)
-        transport.half_close()
-        transport.close()
+        mask = getattr(websocket.stream, "always_mask", False)
+        turn_away(websocket.sock, code, message, mask=mask)
         websocket.sock = None
 
 

@@ -22,6 +22,8 @@ import socket
 from ws4py._sending_c cimport ShortWay, begin_callback, end_callback
 
 from ws4py._engine.pollers import BROKEN, READ, WRITE
+from ws4py._wire.codec import build_header
+from ws4py._wire.octets import apply_mask
 from ws4py.messaging import BinaryMessage, Message, TextMessage
 
 cdef extern from "octets.h":
@@ -594,22 +596,12 @@ cdef class Link(ShortWay):
         cdef bytes masked
         if self.message is None:
             return b""
-        head = bytes((_FIN | self.opcode, _MASKED | 127)) + int(self.message_size).to_bytes(8, "big")
-        if self.message_size < 126:
-            head = bytes((_FIN | self.opcode, _MASKED | self.message_size))
-        elif self.message_size <= 0xFFFF:
-            head = bytes((_FIN | self.opcode, _MASKED | 126)) + int(self.message_size).to_bytes(2, "big")
         # With the peer's key, for the rest of it is still to come.
-        masked = PyBytes_FromStringAndSize(NULL, self.filled)
-        ws4py_mask(
-            <uint8_t *>PyBytes_AS_STRING(masked),
-            <uint8_t *>PyBytes_AS_STRING(self.message),
-            self.filled,
-            self.key,
-            0,
-        )
+        key = self.key[:4]
+        frame = build_header(self.opcode, self.message_size, key=key)
+        frame += apply_mask(self.message[:self.filled], key)
         self._forget_message()
-        return head + self.key[:4] + masked
+        return frame
 
     cdef void _forget_message(self) noexcept:
         self.message = None

@@ -13,7 +13,7 @@ __all__ = ["Outbox"]
 _JOINED = 64 * 1024
 
 
-#: Of every queue that is empty: an idle connection has no deque, which weighs 600 bytes.
+#: Of every queue that is empty: an idle connection has no deque, which is large even without items.
 _NOTHING: deque[bytes] = deque()
 
 
