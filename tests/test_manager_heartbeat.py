@@ -21,9 +21,44 @@ def fixture_served():
 def test_pings_and_answers(served, kind):
     websocket, peer = served.connect(kind=kind, heartbeat_freq=0.1)
     for number in range(4):
-        assert peer.read_frame() == (PING, b"", True, 0)
+        assert peer.read_frame().opcode == PING
         peer.send(frame(PONG, b"%d" % number))
     wait_until(lambda: ("ponged", b"3") in websocket.events)
+    assert websocket.latency is None
+    assert websocket.ends == []
+
+
+def test_pongs_that_answer_a_heartbeat_are_measured_and_not_the_programs_business(served):
+    websocket, peer = served.connect(heartbeat_freq=0.1)
+    for _ in range(3):
+        peer.send(frame(PONG, peer.read_frame().payload))
+    wait_until(lambda: websocket.latency is not None)
+    assert 0 < websocket.latency < 60
+    assert not [event for event in websocket.events if event[0] == "ponged"]
+    peer.finish()
+    websocket.wait_end()
+    assert websocket.latency is None
+
+
+@pytest.mark.parametrize("where", ["class", "manager"])
+def test_interval_and_timeout(where):
+    settings = {"ping_interval": 0.1, "ping_timeout": 0.2}
+    kind = Recorder if where == "manager" else type("Pinging", (Recorder,), settings)
+    with serving(**settings if where == "manager" else {}) as served:
+        silent, _ = served.connect(kind)
+        without, _ = served.connect(kind, heartbeat_freq=0)
+        answering, peer = served.connect(kind)
+        while not silent.ends:
+            peer.send(frame(PONG, peer.read_frame().payload))
+        assert silent.ends == [GONE]
+        assert answering.ends == without.ends == []
+
+
+def test_pings_without_a_timeout(served):
+    kind = type("Pinging", (Recorder,), {"ping_interval": 0.1, "ping_timeout": None})
+    websocket, peer = served.connect(kind)
+    pings = [peer.read_frame() for _ in range(4)]
+    assert {ping.opcode for ping in pings} == {PING}
     assert websocket.ends == []
 
 

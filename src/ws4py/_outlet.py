@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-__all__ = ["Outlet", "held_to_end", "narrowed"]
+__all__ = ["Outlet", "held_to_end", "make_room", "narrowed"]
 
 
 class Outlet(Protocol):
@@ -18,6 +18,26 @@ class Outlet(Protocol):
 
     #: Writing has failed; nothing can be sent any more.
     broken: bool
+
+    #: Seconds that the last ping took there and back.
+    latency: float | None
+
+    @property
+    def crowded(self) -> bool:
+        """Whether more is unsent than a peer may leave unread without consequences."""
+
+    def make_room(self, size: int) -> None:
+        """A message is about to be sent although it is crowded: wait, where that holds
+        up nobody else; where it would, give up a peer that is too far behind.
+
+        Called without the connection's lock.
+
+        :param size: of the message.
+        :raises WriteTimeout: there was no room within ``write_timeout``.
+        """
+
+    def measure(self, pong: bytes) -> bool:
+        """A pong has arrived: ``True`` when it answers a ping of the owner's."""
 
     def write(self, data: bytes) -> None:
         """Queue bytes; called under the connection's lock, never blocks."""
@@ -46,6 +66,12 @@ class Outlet(Protocol):
 
     def abandon(self) -> None:
         """Close the socket, or have it closed, without any closing handshake."""
+
+
+def make_room(outlet: Outlet | None, size: int) -> None:
+    """See :meth:`Outlet.make_room`."""
+    if outlet is not None and outlet.crowded:
+        outlet.make_room(size)
 
 
 @contextlib.contextmanager

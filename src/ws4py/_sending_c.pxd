@@ -10,3 +10,4 @@ cdef class ShortWay:
 
 cdef void begin_callback(ShortWay way) noexcept
 cdef void end_callback() noexcept
+cdef bint is_answering(ShortWay way) noexcept

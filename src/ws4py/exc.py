@@ -11,10 +11,12 @@
     ├── HandshakeError                    the opening handshake is refused; carries the HTTP status
     ├── ConnectionClosed                  a call on a connection that is closing or closed
     │                                     (also a RuntimeError)
+    ├── WriteTimeout                      the peer does not read, so this was not sent
+    │                                     (also a TimeoutError)
     └── StreamClosed                      the old name for a stream nobody can use any more
 
-The names are those of ws4py 0.6; ``ConnectionClosed`` is new and is the one
-that :meth:`ws4py.websocket.WebSocket.send` and ``ping`` raise.
+The names are those of ws4py 0.6; ``ConnectionClosed`` and ``WriteTimeout`` are new and
+are those that :meth:`ws4py.websocket.WebSocket.send` raises.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ __all__ = [
     "TextFrameEncodingException",
     "UnsupportedFrameTypeException",
     "WebSocketException",
+    "WriteTimeout",
 ]
 
 
@@ -93,6 +96,10 @@ class HandshakeError(WebSocketException):
 
 class ConnectionClosed(WebSocketException, RuntimeError):
     """The connection is closing or closed, so nothing more can be sent on it."""
+
+
+class WriteTimeout(WebSocketException, TimeoutError):
+    """The peer has not read for ``write_timeout``; what was to be sent was not."""
 
 
 class StreamClosed(WebSocketException):

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ws4py import format_addresses
+from ws4py._engine.backlog import nobody_waits
 from ws4py._engine.channel import Channel
 from ws4py._engine.crew import Crew
 from ws4py._engine.foreign import ForeignChannel
@@ -27,8 +28,10 @@ from ws4py._engine.pollers import (
 )
 from ws4py._engine.turn_away import turn_away
 from ws4py._log import logger
+from ws4py._settings import checked, fill_in
 from ws4py._wire.codes import GOING_AWAY
 from ws4py.messaging import PreparedMessage, prepare
+from ws4py.protocol.limits import DEFAULT_MEMORY_BUDGET
 from ws4py.websocket import WebSocket
 
 __all__ = ["EPollPoller", "KQueuePoller", "SelectPoller", "WebSocketManager"]
@@ -48,13 +51,26 @@ class WebSocketManager(threading.Thread):
     :param loops: how many threads share the websockets. Each websocket stays with one,
         so callbacks of two websockets may then run at once. More than one is worth it
         when most of the time goes into the kernel, which is without the GIL.
-    :raises ValueError: no loop at all, or several with one poller.
+    :param memory_budget: bytes that all websockets together may make the process hold, in
+        messages that are not complete and in what is unsent; who needs more is closed
+        (1013). ``None`` for no limit. Up to 64 KiB of a websocket are not counted.
+    :param settings: for every websocket whose class, and whose path, has none of its own;
+        the names are those of :class:`~ws4py._settings.Settings`.
+    :raises ValueError: no loop at all, or several with one poller; a negative setting.
+    :raises TypeError: a setting that there is not, or that is no number.
     """
 
     #: Seconds that :meth:`stop` gives the peers to complete the closing handshake.
     stop_timeout = 3.0
 
-    def __init__(self, poller: Any = None, loops: int = 1) -> None:
+    def __init__(
+        self,
+        poller: Any = None,
+        loops: int = 1,
+        *,
+        memory_budget: int | None = DEFAULT_MEMORY_BUDGET,
+        **settings: Any,
+    ) -> None:
         super().__init__(name="WebSocketManager")
         if loops < 1:
             raise ValueError(f"loops has to be at least 1, not {loops}")
@@ -62,6 +78,9 @@ class WebSocketManager(threading.Thread):
             raise ValueError("a poller serves one loop: leave it out, or have loops=1")
         #: How many threads share the websockets.
         self.loops = loops
+        #: Bytes that all websockets together may make the process hold; set before the start.
+        self.memory_budget = memory_budget
+        self._settings = checked(settings, type(self).__name__)
         #: Guards :attr:`websockets`; hold it only for a moment.
         self.lock = threading.RLock()
         #: The websockets that are served, by descriptor.
@@ -78,7 +97,8 @@ class WebSocketManager(threading.Thread):
         self._crew = self._new_crew()
 
     def _new_crew(self) -> Crew:
-        return Crew([self._make_poller] + [default_poller] * (self.loops - 1), self._forget)
+        pollers = [self._make_poller] + [default_poller] * (self.loops - 1)
+        return Crew(pollers, self._forget, self.memory_budget)
 
     @property
     def poller(self) -> Any:
@@ -127,6 +147,8 @@ class WebSocketManager(threading.Thread):
             return
         entry: Channel | ForeignChannel
         if _is_ours(websocket):
+            if self._settings:
+                fill_in(websocket, self._settings, WebSocket)
             entry = Channel(loop, websocket)
             entry.handed_over = False
             websocket._call(websocket.opened)  # noqa: SLF001 - guarded like every callback
@@ -244,6 +266,10 @@ class WebSocketManager(threading.Thread):
         :param message: whatever :meth:`ws4py.websocket.WebSocket.send` takes.
         :param binary: see there.
         """
+        with nobody_waits():
+            self._broadcast(message, binary)
+
+    def _broadcast(self, message: Any, binary: bool) -> None:
         prepared = _prepared(message, binary)
         websockets = list(self)
         if prepared is not None:

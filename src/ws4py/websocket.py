@@ -8,6 +8,7 @@ the business of the shell.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -19,15 +20,16 @@ from ws4py._blocking import Blocking, blocking_for
 from ws4py._fragments import encode, send_fragments
 from ws4py._heartbeat import Heartbeat
 from ws4py._log import logger
-from ws4py._outlet import Outlet, held_to_end, narrowed
+from ws4py._outlet import Outlet, held_to_end, make_room, narrowed
 from ws4py._own_thread import serve
+from ws4py._settings import Settings
 from ws4py._transport import address_of, interrupt, is_tls
 from ws4py._wire.codec import FAILED
 from ws4py._wire.codes import BINARY, CLOSE, INTERNAL_ERROR, PING, PONG, TEXT
 from ws4py.exc import ConnectionClosed
 from ws4py.messaging import BinaryMessage, Message, PongControlMessage, TextMessage
 from ws4py.protocol.connection import Connection, Event
-from ws4py.protocol.limits import DEFAULT_MAX_FRAGMENTS, DEFAULT_MAX_MESSAGE_SIZE, Limits
+from ws4py.protocol.limits import Limits
 from ws4py.protocol.prepared import PreparedMessage
 from ws4py.protocol.state import OPEN
 from ws4py.streaming import Stream
@@ -42,7 +44,7 @@ _READ_SIZE = 64 * 1024
 _making = threading.RLock()
 
 
-class WebSocket:
+class WebSocket(Settings):
     """One connection, and the callbacks that a program overrides.
 
     Callbacks of one connection are ordered and never run two at once. Under a
@@ -58,17 +60,8 @@ class WebSocket:
     :param extensions: the negotiated extensions.
     :param environ: the request's WSGI environ, readable until :meth:`closed` returns.
     :param heartbeat_freq: seconds between pings; a peer that lets two periods pass
-        in silence is gone. ``None`` or 0 for no heartbeat.
+        in silence is gone. ``None`` for :attr:`ping_interval`, 0 for no pings.
     """
-
-    #: Bytes in a received message, ``None`` for no limit (1009 to who exceeds it).
-    max_message_size: int | None = DEFAULT_MAX_MESSAGE_SIZE
-    #: Bytes in a received frame, ``None`` for no limit of its own (1009).
-    max_frame_size: int | None = None
-    #: Frames in a received message, empty ones included (1008).
-    max_fragments: int | None = DEFAULT_MAX_FRAGMENTS
-    #: Seconds from our close frame to the end of the TCP connection.
-    close_timeout: float = 10.0
 
     # Programs exist whose constructors never reach ours, so every attribute has a
     # default here and nothing internal is only made in ``__init__``.
@@ -180,6 +173,11 @@ class WebSocket:
         return self._peer_address
 
     @property
+    def latency(self) -> float | None:
+        """Seconds that the last ping of the manager took there and back, ``None`` before."""
+        return None if self._outlet is None else self._outlet.latency
+
+    @property
     def _lock(self) -> threading.RLock:
         """Serialises what is sent. Made on first use."""
         lock = self._own_lock
@@ -247,6 +245,7 @@ class WebSocket:
             self.close(getattr(message, "code", 1000), getattr(message, "reason", b""))
 
     def _send_data(self, opcode: int, data: bytes) -> None:
+        make_room(self._outlet, len(data))
         with self._lock:
             frame = self._open_connection().send_message(opcode, data)
             if frame:
@@ -254,6 +253,7 @@ class WebSocket:
 
     def _send_prepared(self, message: PreparedMessage, *, at_once: bool) -> None:
         """Send a message that many get, now or together with the others."""
+        make_room(self._outlet, len(message.data))
         with self._lock:
             frame = self._open_connection().send_prepared(message)
             if frame:
@@ -262,6 +262,7 @@ class WebSocket:
 
     def _send_fragment(self, opcode: int, data: bytes, first: bool, last: bool) -> bool:
         """Send a fragment; ``False`` when another message is being fragmented."""
+        make_room(self._outlet, len(data))
         with self._lock:
             connection = self._open_connection()
             if first and connection.fragmenting:
@@ -322,19 +323,33 @@ class WebSocket:
         self.reading_buffer_size = _READ_SIZE
         connection = stream.connection
         events = connection.receive(bytes(data))
-        if len(events) > 1 and self._outlet is not None:
-            self._outlet.hold()
+        outlet = self._outlet
+        if len(events) > 1 and outlet is not None:
+            outlet.hold()
+        postponed = None
         for event in events:
             opcode = event[0]
             if opcode <= BINARY:
                 proceed = self._deliver(connection, event)
             elif opcode == PONG:
-                proceed = self._call(self.ponged, PongControlMessage(event[1]))
+                proceed = self._hear_pong(event[1])
+            elif opcode == PING and outlet is not None and outlet.crowded:
+                postponed = event
+                continue
             else:
                 proceed = self._answer(connection, event)
             if not proceed or self.stream is not stream or self.sock is not sock:
                 return False
+        if postponed is not None:
+            # Section 5.5.3: "MAY elect to send a Pong frame for only the most recently
+            # processed Ping frame", or a flood of pings would become one of pongs.
+            self._answer(connection, postponed)
         return not connection.reading_done
+
+    def _hear_pong(self, payload: bytes) -> bool:
+        if self._outlet is not None and self._outlet.measure(payload):
+            return True
+        return self._call(self.ponged, PongControlMessage(payload))
 
     def _deliver(self, connection: Connection, event: Event) -> bool:
         if connection.state is not OPEN:
@@ -373,8 +388,10 @@ class WebSocket:
         return True
 
     def _callback_raised(self, callback: Callable[..., object], error: BaseException) -> bool:
-        if isinstance(error, ConnectionClosed) and self._is_gone():
-            logger.debug("%s: its connection has ended meanwhile", _name(callback))
+        if isinstance(error, ConnectionClosed):
+            # Of another connection: that one's end must not become this one's.
+            level = logging.DEBUG if self._is_gone() else logging.ERROR
+            logger.log(level, "%s raised; that connection is over", _name(callback), exc_info=error)
             return True
         logger.error("%s raised; closing its connection", _name(callback), exc_info=error)
         self._fail(INTERNAL_ERROR, "the handler raised an exception")

@@ -121,9 +121,9 @@ class Serving:
 
 
 @contextlib.contextmanager
-def serving(poller=None, start=True, loops=1):
+def serving(poller=None, start=True, loops=1, **settings):
     """A manager; at the end every connection must have ended, and exactly once."""
-    manager = WebSocketManager(poller, loops)
+    manager = WebSocketManager(poller, loops, **settings)
     served = Serving(manager)
     if start:
         manager.start()

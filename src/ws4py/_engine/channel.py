@@ -8,10 +8,13 @@ nobody but itself.
 
 from __future__ import annotations
 
-from ws4py._engine.flow import PAUSE_READING_ABOVE, Flow
+import time
+
 from ws4py._engine.guard import guarded
 from ws4py._engine.loop import Loop
 from ws4py._engine.pollers import BROKEN, READ, WRITE
+from ws4py._engine.pressure import PressedFlow
+from ws4py._engine.pulse import Ping, Rhythm
 from ws4py._engine.timers import Timer
 from ws4py._log import logger
 from ws4py._transport import interrupt
@@ -23,7 +26,7 @@ __all__ = ["Channel"]
 _LAST_READS = 16
 
 
-class Channel(Flow):
+class Channel(PressedFlow):
     """A managed connection.
 
     :param loop: the loop that is to serve it.
@@ -35,10 +38,11 @@ class Channel(Flow):
         "_deadline",
         "_end_wanted",
         "_half_closed",
-        "_heartbeat",
-        "_registered",
         "_reset",
         "handed_over",
+        "last_ping",
+        "latency",
+        "rhythm",
     )
 
     def __init__(self, loop: Loop, websocket: WebSocket) -> None:
@@ -48,11 +52,12 @@ class Channel(Flow):
 
         # -- The loop's thread only.
         self._end_wanted = False
-        self._registered = False
         self._half_closed = False
         self._reset = False
         self._deadline: Timer | None = None
-        self._heartbeat: Timer | None = None
+        self.rhythm: Rhythm | None = None
+        self.last_ping: Ping | None = None
+        self.latency: float | None = None
 
         websocket._outlet = self  # noqa: SLF001
 
@@ -93,9 +98,7 @@ class Channel(Flow):
             self.end()
             return
         websocket = self.websocket
-        frequency = websocket.heartbeat_freq
-        if frequency:
-            self._heartbeat = self.loop.timers.after(frequency, lambda: self._beat(frequency))
+        self._begin_heartbeat()
         data, websocket.buf = websocket.buf, b""
         if data:
             # What came behind the handshake, now that opened() has run.
@@ -167,10 +170,12 @@ class Channel(Flow):
             return
         if self._link is not None:
             return
+        if self._blocked and self._outbox:
+            self._fall_behind()
         if self._draining and not self._outbox and not self._half_closed:
             self._half_closed = True
             self.transport.half_close()
-        reading = self._draining or self._outbox.size <= PAUSE_READING_ABOVE
+        reading = self._draining or self._outbox.size <= self.soft_limit
         interest = (READ if reading else 0) | (WRITE if self._outbox else 0)
         if self.transport.wants_write:
             interest = WRITE
@@ -225,9 +230,9 @@ class Channel(Flow):
             return
         self.retired = True
         self._leave_lane()
-        for timer in (self._deadline, self._heartbeat):
-            if timer is not None:
-                timer.cancel()
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._let_go_of_all()
         self.loop.forget(self)
 
     def _close(self) -> None:
@@ -251,19 +256,38 @@ class Channel(Flow):
 
     # -- Heartbeat ---------------------------------------------------------------
 
-    def _beat(self, frequency: float) -> None:
-        """Ping; end a connection that has been silent since the last ping."""
+    def _begin_heartbeat(self) -> None:
+        websocket = self.websocket
+        frequency = websocket.heartbeat_freq
+        interval = websocket.ping_interval if frequency is None else frequency
+        timeout = websocket.ping_timeout if frequency is None else frequency
+        # 0 as well.
+        if interval:
+            self.rhythm = self.loop.pulses.join((interval, timeout or None))
+
+    def beat(self, ping: Ping) -> None:
+        """See :class:`ws4py._engine.pulse.Beating`, as for the next ones."""
         if self._deadline is not None:
             # It is ending, and has its own time for that.
             return
-        link = self._link
-        if link is not None and link.heard:
-            link.heard, self._heard = False, True
-        if not self._heard:
-            logger.info("No sign of life within heartbeat_freq %s: closing", frequency)
-            self.expire()
-            return
         self._heard = False
-        guarded(self.websocket.ping, b"")
-        if not self.retired:
-            self._heartbeat = self.loop.timers.after(frequency, lambda: self._beat(frequency))
+        if self._link is not None:
+            self._link.heard = False
+        self.last_ping = ping
+        guarded(self.websocket.ping, ping.payload)
+
+    def is_heard(self) -> bool:
+        heard_in_lane = self._link is not None and self._link.heard
+        return self._heard or heard_in_lane or self._deadline is not None
+
+    def fall_silent(self, seconds: float) -> None:
+        logger.info("No sign of life within ping_timeout %s s: closing", seconds)
+        self.expire()
+
+    def measure(self, pong: bytes) -> bool:
+        """See :class:`ws4py._outlet.Outlet`."""
+        ping = self.last_ping
+        if ping is None or pong != ping.payload:
+            return False
+        self.latency = time.monotonic() - ping.sent
+        return True

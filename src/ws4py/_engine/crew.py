@@ -10,6 +10,7 @@ import itertools
 import threading
 from collections.abc import Callable
 
+from ws4py._engine.ledger import Ledger
 from ws4py._engine.loop import Entry, Loop
 from ws4py._engine.pollers import LoopPoller
 
@@ -21,12 +22,17 @@ class Crew:
 
     :param make_pollers: one for each loop, called on that loop's thread.
     :param on_forget: told of each entry that has left.
+    :param budget: bytes that all of them may hold together, ``None`` for no limit.
     """
 
     def __init__(
-        self, make_pollers: list[Callable[[], LoopPoller]], on_forget: Callable[[Entry], None]
+        self,
+        make_pollers: list[Callable[[], LoopPoller]],
+        on_forget: Callable[[Entry], None],
+        budget: int | None = None,
     ) -> None:
-        self._loops = [Loop(make, on_forget) for make in make_pollers]
+        ledger = Ledger(budget)
+        self._loops = [Loop(make, on_forget, ledger) for make in make_pollers]
         self._turns = itertools.count()
 
     def __len__(self) -> int:

@@ -27,14 +27,11 @@ from ws4py.websocket import WebSocket
 if TYPE_CHECKING:
     from ws4py._engine.lane_c import Link
 
-__all__ = ["PAUSE_READING_ABOVE", "Flow"]
+__all__ = ["Flow"]
 
 _READ_SIZE = 64 * 1024
 #: Reads of one connection in one turn, where more may wait above the kernel.
 _READS_PER_TURN = 16
-#: Unsent bytes above which the peer is not read from: what it makes us send is
-#: bounded by what it takes.
-PAUSE_READING_ABOVE = 64 * 1024
 #: How long replies may wait for each other. A handler that takes longer than this
 #: gets its replies out one by one, as they are made.
 _HOLD_SECONDS = 0.005
@@ -130,6 +127,20 @@ class Flow:
     def _again(self) -> None:
         raise NotImplementedError
 
+    @property
+    def soft_limit(self) -> int:
+        """See :class:`ws4py._engine.pressure.PressedFlow`, as for the next ones."""
+        raise NotImplementedError
+
+    def _note_progress(self) -> None:
+        raise NotImplementedError
+
+    def _tell_waiting(self) -> None:
+        raise NotImplementedError
+
+    def _count(self) -> None:
+        raise NotImplementedError
+
     def _on_loop(self, call: Callable[[], object]) -> None:
         if self.loop.is_current():
             call()
@@ -194,7 +205,9 @@ class Flow:
                 # Closed by another thread since it was handed over; the loop hears of it next.
                 return
             largest = connection.largest_message
-            self._link = lane.attach(self.fd, self, websocket, connection, largest)
+            self._link = lane.attach(
+                self.fd, self, websocket, connection, largest, self.soft_limit
+            )
             self._link.write(self._outbox.drain())
             self._outbox = _UNUSED
             self._blocked = False
@@ -220,6 +233,7 @@ class Flow:
             self._again()
         with self._lock:
             self._flush_held()
+        self._tell_waiting()
 
     def feed(self, data: bytes) -> None:
         """From the lane: what it does not serve itself."""
@@ -283,7 +297,7 @@ class Flow:
                 return
             if not self._process(data) or not self.transport.buffers or self._taken_away:
                 return
-            if self._outbox.size > PAUSE_READING_ABOVE:
+            if self._outbox.size > self.soft_limit:
                 break
         self._unread = True
 
@@ -295,6 +309,7 @@ class Flow:
             self.websocket._fail(INTERNAL_ERROR, "the handler raised an exception")  # noqa: SLF001
             proceed = False
         self._release()
+        self._count()
         if not proceed:
             self._drain()
         return bool(proceed)
@@ -361,6 +376,7 @@ class Flow:
                 sent = self.transport.send(head)
                 if sent:
                     outbox.take(sent)
+                    self._note_progress()
                 # TLS takes a record at a time, so only "nothing" means "full".
                 self._blocked = not sent or (sent < len(head) and not self.transport.buffers)
         except OSError as error:

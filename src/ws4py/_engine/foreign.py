@@ -9,12 +9,16 @@ from typing import Any
 
 from ws4py._engine.guard import guarded
 from ws4py._engine.loop import Loop
+from ws4py._engine.pulse import Rhythm
 
 __all__ = ["ForeignChannel"]
 
 
 class ForeignChannel:
     """An object with ``sock``, ``once``, ``terminate``, ``terminated`` and ``close``."""
+
+    #: It sends its own pings, or none.
+    rhythm: Rhythm | None = None
 
     def __init__(self, loop: Loop, websocket: Any) -> None:
         self.loop = loop

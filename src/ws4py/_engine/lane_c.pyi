@@ -4,6 +4,10 @@ class Link:
     @property
     def open(self) -> bool: ...
     heard: bool
+    progress: bool
+    wanted: bool
+    @property
+    def answering(self) -> bool: ...
     @property
     def unsent(self) -> int: ...
     @property
@@ -21,9 +25,12 @@ class Link:
 
 class Lane:
     pending: bool
+    @property
+    def held(self) -> int: ...
+    allowed: int
     def __init__(self, epoll: int) -> None: ...
     def attach(
-        self, fd: int, channel: Any, websocket: Any, connection: Any, largest: int
+        self, fd: int, channel: Any, websocket: Any, connection: Any, largest: int, soft: int
     ) -> Link: ...
     def wait(self, timeout: float | None) -> list[tuple[int, int]]: ...
 

@@ -19,7 +19,7 @@ from posix.time cimport clock_gettime, clockid_t, timespec
 import os
 import socket
 
-from ws4py._sending_c cimport ShortWay, begin_callback, end_callback
+from ws4py._sending_c cimport ShortWay, begin_callback, end_callback, is_answering
 
 from ws4py._engine.pollers import BROKEN, READ, WRITE
 from ws4py._wire.codec import build_header
@@ -150,8 +150,10 @@ cdef enum:
     _VECTORS = 8
     # Calls of the kernel to send one connection's queue in a turn, if it is long.
     _ROUNDS = 16
-    # Unsent bytes above which the peer is not read from.
-    _PAUSE_ABOVE = 64 * 1024
+    # Unsent bytes above which what is not taken at once is sent in further calls.
+    _PUSH_ABOVE = 64 * 1024
+    # How much more may be held of large messages before Python is asked whether it may.
+    _STEP = 4 * 1024 * 1024
     # How long replies may wait for the end of the turn.
     _HOLD_NANOSECONDS = 5 * 1000 * 1000
 
@@ -235,6 +237,10 @@ cdef class Link(ShortWay):
 
     #: Served by the lane: cleared for ever when the connection begins to end.
     cdef readonly bint open
+    #: The kernel has taken something since this was last cleared.
+    cdef public bint progress
+    #: Somebody waits until no more than the soft limit is unsent.
+    cdef public bint wanted
     #: Something has arrived, or was taken, since this was last cleared.
     cdef public bint heard
 
@@ -253,6 +259,10 @@ cdef class Link(ShortWay):
     cdef unsigned char dirty
     cdef unsigned char blocked
     cdef unsigned char leaving
+    # What Python has last been told of that.
+    cdef unsigned char told
+    # Unsent bytes above which the peer is not read from.
+    cdef size_t soft
     # The errno that sending has ended with.
     cdef int failed
 
@@ -269,11 +279,19 @@ cdef class Link(ShortWay):
         """Bytes held of a message that is not complete yet."""
         return self.filled
 
+    @property
+    def answering(self):
+        """Whether its handler runs."""
+        return is_answering(self)
+
     # -- Sending -----------------------------------------------------------------
 
     cdef bint take(self, object payload, bint binary) except -1:
         cdef const char *data
         cdef Py_ssize_t size = 0
+        if self.out.size > self.soft:
+            # Who may have to wait, or be given up, is for Python to say.
+            return False
         if PyBytes_CheckExact(payload):
             data = PyBytes_AS_STRING(payload)
             size = PyBytes_GET_SIZE(payload)
@@ -429,6 +447,10 @@ cdef class Link(ShortWay):
         if error:
             self.failed = 0
             self.channel.link_broken(OSError(error, os.strerror(error)))
+        elif self.blocked != self.told or (self.wanted and self.out.size <= self.soft):
+            self.told = self.blocked
+            self.wanted = self.wanted and self.out.size > self.soft
+            self.channel.link_pressed(self.blocked)
         return 0
 
     cdef int _note(self, Job *job) except -1:
@@ -440,6 +462,8 @@ cdef class Link(ShortWay):
             self.open = self.plain = False
             self.failed = job.error
             return 0
+        if sent:
+            self.progress = True
         if sent < job.size and job.error != EINTR:
             self.blocked = True
         if self.blocked or self.interest != EPOLLIN:
@@ -449,7 +473,7 @@ cdef class Link(ShortWay):
     cdef int _watch(self) except -1:
         """Wait for what matters now. A peer that does not read is not read from."""
         cdef epoll_event event
-        cdef uint32_t wanted = 0 if self.out.size > _PAUSE_ABOVE and self.blocked else EPOLLIN
+        cdef uint32_t wanted = 0 if self.out.size > self.soft and self.blocked else EPOLLIN
         if self.blocked:
             wanted |= EPOLLOUT
         if wanted != self.interest and self.lane.slots[self.wire.fd] == &self.wire:
@@ -548,6 +572,7 @@ cdef class Link(ShortWay):
         cdef uint8_t *start = <uint8_t *>PyBytes_AS_STRING(self.message)
         ws4py_mask(start + self.filled, start + self.filled, size, self.key, self.filled & 3)
         self.filled += size
+        self.lane.held += size
         if self.opcode == _TEXT:
             self.checked += ws4py_utf8_scan(start + self.checked, self.filled - self.checked, &wrong)
             if wrong or (self.filled == self.message_size and self.checked != self.filled):
@@ -584,6 +609,8 @@ cdef class Link(ShortWay):
             if self.lane.ready == 1:
                 self.lane.alone = <PyObject *>self
             self._deliver(self.opcode, payload)
+        elif self.lane.held > self.lane.allowed:
+            self.channel.link_affords()
         return 0
 
     cdef int _refuse(self) except -1:
@@ -604,6 +631,8 @@ cdef class Link(ShortWay):
         return frame
 
     cdef void _forget_message(self) noexcept:
+        self.lane.held -= self.filled
+        self.lane.allowed = min(self.lane.allowed, self.lane.held + _STEP)
         self.message = None
         self.filled = 0
         self.wire.into = NULL
@@ -690,6 +719,9 @@ cdef class Lane:
 
     #: Set by others to have :meth:`wait` return after this turn: there is something else to do.
     cdef public bint pending
+    #: Bytes that have arrived of large messages, and with how many of them Python is asked again.
+    cdef readonly Py_ssize_t held
+    cdef public Py_ssize_t allowed
 
     cdef int ready
     cdef int serving
@@ -704,6 +736,7 @@ cdef class Lane:
 
     def __cinit__(self, int epoll):
         self.epoll = epoll
+        self.allowed = _STEP
         self.dirty = []
         self.links = []
         self.arena = <char *>PyMem_Malloc(_ARENA)
@@ -720,10 +753,11 @@ cdef class Lane:
 
     # -- Who is here -------------------------------------------------------------
 
-    def attach(self, int fd, channel, websocket, connection, Py_ssize_t largest):
+    def attach(self, int fd, channel, websocket, connection, Py_ssize_t largest, size_t soft):
         """Serve a connection whose descriptor is registered for reading.
 
         :param largest: bytes of the largest message that is taken here.
+        :param soft: unsent bytes above which it is not read from.
         """
         cdef Link link = Link.__new__(Link)
         self.thread = PyThread_get_thread_ident()
@@ -733,6 +767,7 @@ cdef class Lane:
         link.owner = websocket
         link.connection = connection
         link.largest = largest
+        link.soft = soft
         link.wire.fd = fd
         link.sock = channel.transport.sock
         link.live = &link.wire.fd
@@ -863,7 +898,7 @@ cdef class Lane:
             i += 1
         for link in flushed:
             link._report()
-            if link.out.size > _PAUSE_ABOVE:
+            if link.out.size > _PUSH_ABOVE:
                 # Or more might be received than is sent, turn by turn.
                 link._push(_ROUNDS)
             if link.out.size and not link.blocked:
@@ -970,12 +1005,14 @@ def post_to_all(list websockets, bytes frame not None, send):
     """
     cdef list others = []
     cdef Link link
+    cdef bint few
     for websocket in websockets:
         way = getattr(websocket, _TAKE, None)
         if type(way) is Link:
             link = <Link>way
             bound = websocket.send
-            if link.plain and PyMethod_Check(bound) and PyMethod_GET_FUNCTION(bound) is <PyObject *>send:
+            few = link.out.size <= link.soft
+            if few and link.plain and PyMethod_Check(bound) and PyMethod_GET_FUNCTION(bound) is <PyObject *>send:
                 link.post(frame)
                 continue
         others.append(websocket)

@@ -15,7 +15,9 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from ws4py._engine.guard import guarded
+from ws4py._engine.ledger import Ledger
 from ws4py._engine.pollers import READ, LoopPoller
+from ws4py._engine.pulse import Pulses, Rhythm
 from ws4py._engine.timers import Timers
 from ws4py._engine.wakeup import Wakeup
 from ws4py._log import logger
@@ -29,6 +31,8 @@ class Entry(Protocol):
     fd: int
     #: It has ended, or has been taken away.
     retired: bool
+    #: Of its heartbeat.
+    rhythm: Rhythm | None
 
     def has_descriptor(self) -> bool:
         """Whether the descriptor is still its own: a program may close it itself,
@@ -56,11 +60,17 @@ class Loop:
 
     :param make_poller: called on that thread, after any fork.
     :param on_forget: told of each entry that has left.
+    :param ledger: of all that the entries hold, and those of other loops.
     """
 
     def __init__(
-        self, make_poller: Callable[[], LoopPoller], on_forget: Callable[[Entry], None]
+        self,
+        make_poller: Callable[[], LoopPoller],
+        on_forget: Callable[[Entry], None],
+        ledger: Ledger | None = None,
     ) -> None:
+        #: What the entries hold.
+        self.ledger = Ledger(None) if ledger is None else ledger
         self.timers = Timers(self._leave_lane)
         self._make_poller = make_poller
         self._on_forget = on_forget
@@ -77,6 +87,8 @@ class Loop:
         self._thread: int | None = None
         self._poller: LoopPoller | None = None
         self._entries: dict[int, Entry] = {}
+        #: The heartbeats.
+        self.pulses = Pulses(self._entries.values, self.timers)
         # A dictionary, since an entry may ask several times in one turn.
         self._again: dict[Entry, None] = {}
         self._goodbye: tuple[int, str] | None = None
@@ -164,6 +176,8 @@ class Loop:
             with self._gate:
                 wakeup = self._wakeup = Wakeup()
             poller.register(wakeup.fd)
+            if self.lane is not None:
+                self.ledger.count(self.lane)
             while not self._is_done():
                 self._turn(poller, wakeup)
         finally:

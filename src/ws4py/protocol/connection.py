@@ -111,6 +111,19 @@ class Connection:
         return self.state is OPEN and not special
 
     @property
+    def limits(self) -> Limits:
+        """What the peer may make us hold; set before the first byte comes."""
+        reader = self._reader
+        return Limits(reader.max_message_size, reader.max_frame_size, reader.max_fragments)
+
+    @limits.setter
+    def limits(self, value: Limits) -> None:
+        reader = self._reader
+        reader.max_message_size = value.max_message_size
+        reader.max_frame_size = value.max_frame_size
+        reader.max_fragments = value.max_fragments
+
+    @property
     def expect_mask(self) -> bool:
         """Whether the peer has to mask its frames; a test tool may change it."""
         return self._reader.expect_mask
@@ -267,6 +280,11 @@ class Connection:
             frame = b"".join(self._waiting)
             self._waiting = []
         return frame
+
+    @property
+    def held_back(self) -> int:
+        """Bytes that wait for the last fragment of a message."""
+        return sum(map(len, self._waiting))
 
     @property
     def fragmenting(self) -> bool:

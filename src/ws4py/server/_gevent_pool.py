@@ -44,7 +44,7 @@ class GEventWebSocketPool(Pool):
         # With the event of those whose end somebody waits for.
         self._channels: dict[HubChannel, Event | None] = {}
         self._runners: dict[gevent.Greenlet, Any] = {}
-        self._hub = Hub(self._forget)
+        self._hub = Hub(self._forget, self._channels.keys())
 
     def serve(self, websocket: Any) -> Any:
         """Serve a websocket from now on; does not wait.

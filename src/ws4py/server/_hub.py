@@ -7,17 +7,21 @@ stopped, so callbacks of one connection stay ordered and never run two at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import gevent
 from gevent.hub import get_hub
-from gevent.monkey import get_original
+from gevent.monkey import get_original, is_module_patched
 
+from ws4py._engine.backlog import may_wait
 from ws4py._engine.channel import Channel
 from ws4py._engine.guard import guarded
+from ws4py._engine.ledger import Ledger
 from ws4py._engine.pollers import READ, WRITE
+from ws4py._engine.pulse import Pulses
 from ws4py._log import logger
+from ws4py.protocol.limits import DEFAULT_MEMORY_BUDGET
 
 __all__ = ["Hub", "HubChannel"]
 
@@ -61,13 +65,24 @@ class Hub:
     """Serves channels on the hub of the thread that makes the first of them.
 
     :param on_forget: told of each channel that has left.
+    :param members: the channels that are served.
+    :param budget: bytes that all of them may hold together, ``None`` for no limit.
     """
 
     #: Of the loop only: it calls back from inside its turn, where nothing here may block.
     lane = None
 
-    def __init__(self, on_forget: Callable[[Any], None]) -> None:
+    def __init__(
+        self,
+        on_forget: Callable[[Any], None],
+        members: Collection[HubChannel] = (),
+        budget: int | None = DEFAULT_MEMORY_BUDGET,
+    ) -> None:
         self.timers = HubTimers()
+        #: The heartbeats.
+        self.pulses = Pulses(lambda: members, self.timers)
+        #: What the channels hold.
+        self.ledger = Ledger(budget)
         self._on_forget = on_forget
         self._hub: Any = None
         self._thread = 0
@@ -194,6 +209,11 @@ class HubChannel(Channel):
     def _serve_write(self) -> None:
         if not self.retired:
             self.on_ready(WRITE)
+
+    def _may_wait(self) -> bool:
+        """A greenlet may wait, if that is what a lock's waiting does; the hub itself may not."""
+        patched = is_module_patched("threading") and self.loop.is_current()
+        return patched and may_wait() and gevent.getcurrent() is not get_hub()
 
     # -- The end -----------------------------------------------------------------
 

@@ -37,6 +37,7 @@ from cherrypy.process.wspbus import ChannelFailures
 
 from ws4py import WS_VERSION
 from ws4py._log import logger
+from ws4py._settings import apply, checked
 from ws4py.exc import HandshakeError
 from ws4py.manager import WebSocketManager
 from ws4py.protocol.extensions import Extensions
@@ -116,6 +117,7 @@ class WebSocketTool(cherrypy.Tool):
         handler_cls: Callable[..., Any] = WebSocket,
         heartbeat_freq: float | None = None,
         origins: Iterable[str] | str | None = None,
+        **settings: Any,
     ) -> None:
         """Judge the request, prepare the 101, and make the handler.
 
@@ -130,8 +132,12 @@ class WebSocketTool(cherrypy.Tool):
         :param heartbeat_freq: seconds between pings, ``None`` or 0 for none.
         :param origins: which pages may connect: ``None`` for those of this host,
             a list such as ``["https://example.org"]``, or ``"*"`` for all.
+        :param settings: limits of this path, such as ``max_message_size``; the names are
+            those of :class:`~ws4py._settings.Settings`.
         :raises CherryPyHandshakeError: the request is no acceptable handshake.
+        :raises TypeError: a setting that there is not, or that is no number.
         """
+        given = checked(settings, "tools.websocket") if settings else {}
         request, response = cherrypy.serving.request, cherrypy.serving.response
         connection = current_connection()
         if connection is None:
@@ -144,6 +150,8 @@ class WebSocketTool(cherrypy.Tool):
             kept_environ(request.wsgi_environ),
             heartbeat_freq=heartbeat_freq,
         )
+        if given:
+            apply(request.ws_handler, given)
         # Last, so that a constructor that raises leaves no trace in the answer.
         response.status = "101 Switching Protocols"
         for name, value in extend(request.ws_handler, accepted):
@@ -277,12 +285,13 @@ class WebSocketPlugin(plugins.SimplePlugin):
     :param bus: normally ``cherrypy.engine``.
     :param loops: how many threads share the websockets; see
         :class:`~ws4py.manager.WebSocketManager`.
+    :param settings: further ones of the manager, such as ``memory_budget``.
     """
 
-    def __init__(self, bus: Any, loops: int = 1) -> None:
+    def __init__(self, bus: Any, loops: int = 1, **settings: Any) -> None:
         super().__init__(bus)
         #: A :class:`~ws4py.manager.WebSocketManager`; may be replaced before the start.
-        self.manager = WebSocketManager(loops=loops)
+        self.manager = WebSocketManager(loops=loops, **settings)
 
     def subscribe(self) -> None:
         """Listen to the bus from now on."""

@@ -16,6 +16,7 @@ from wsgiref.util import is_hop_by_hop
 
 from ws4py import WS_VERSION
 from ws4py._log import logger
+from ws4py._settings import apply, checked
 from ws4py.exc import HandshakeError
 from ws4py.manager import WebSocketManager
 from ws4py.protocol.extensions import Extensions
@@ -55,6 +56,10 @@ class WebSocketWSGIApplication:
         own; ``None`` for the one of this process.
     :param raise_errors: raise :class:`~ws4py.exc.HandshakeError`, as 0.6 did,
         instead of answering a refused request.
+    :param settings: limits of these websockets, such as ``max_message_size``; the names
+        are those of :class:`~ws4py._settings.Settings`.
+    :raises TypeError: a setting that there is not, or that is no number.
+    :raises ValueError: a negative setting.
     """
 
     def __init__(
@@ -67,7 +72,9 @@ class WebSocketWSGIApplication:
         version: Iterable[int] = WS_VERSION,
         manager: WebSocketManager | None = None,
         raise_errors: bool = False,
+        **settings: Any,
     ) -> None:
+        self.settings = checked(settings, type(self).__name__)
         self.protocols = protocols
         self.extensions = extensions
         self.handler_cls = handler_cls
@@ -89,6 +96,7 @@ class WebSocketWSGIApplication:
         # Not the program's, and the handler would be in its own environ.
         copied.pop("ws4py.made", None)
         websocket = self.handler_cls(sock, protocols, extensions, copied)
+        apply(websocket, self.settings)
         environ["ws4py.websocket"] = websocket
         return websocket
 

@@ -1,0 +1,119 @@
+"""A connection to a peer that reads slower than it is sent to: who waits for it, and how long.
+
+There is one only while the kernel's buffer is full or somebody waits; what becomes of a
+peer that reads nothing at all is the channel's business.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+from ws4py._engine.timers import Timer
+
+__all__ = ["Backlog", "may_wait", "nobody_waits"]
+
+#: How often a peer is looked at within its ``write_timeout``.
+_LOOKS = 4
+_SECONDS_BETWEEN_LOOKS = 2.5
+
+
+class Channel(Protocol):
+    """The connection, as seen from here."""
+
+    loop: Any
+    websocket: Any
+    retired: bool
+
+    def has_progressed(self) -> bool:
+        """Whether the kernel has taken anything since this was last asked."""
+
+    def wants_room(self) -> bool:
+        """Whether there is none yet; from now on it will be told when there is."""
+
+    def look_after(self, backlog: Backlog) -> bool:
+        """Time has passed: ``False`` when there is nothing to look after any more."""
+
+    def give_up(self, reason: str) -> None:
+        """Close a peer that does not read."""
+
+
+class Backlog:
+    """What is known of a peer that does not keep up."""
+
+    __slots__ = ("_channel", "_looks", "_over", "_room", "_timer")
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._room = threading.Condition()
+        self._over = False
+        # The loop's thread only.
+        self._looks = 0
+        self._timer: Timer | None = None
+
+    # -- Any thread --------------------------------------------------------------
+
+    def wait(self, seconds: float | None) -> None:
+        """Wait until there may be room."""
+        with self._room:
+            if not self._over and self._channel.wants_room():
+                self._room.wait(seconds)
+
+    def freed(self) -> None:
+        """There is room."""
+        with self._room:
+            self._room.notify_all()
+
+    def end(self) -> None:
+        """There is nothing to wait for any more."""
+        with self._room:
+            self._over = True
+            self._room.notify_all()
+
+    # -- The loop's thread -------------------------------------------------------
+
+    def watch(self) -> None:
+        """Look after the peer from now on."""
+        if self._timer is None and not self._over and not self._channel.retired:
+            self._look_later()
+
+    def _look_later(self) -> None:
+        timeout = self._channel.websocket.write_timeout
+        seconds = _SECONDS_BETWEEN_LOOKS if timeout is None else timeout / _LOOKS
+        self._timer = self._channel.loop.timers.after(seconds, self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        channel = self._channel
+        if self._over or channel.retired or not channel.look_after(self):
+            return
+        self._looks = 0 if channel.has_progressed() else self._looks + 1
+        timeout = channel.websocket.write_timeout
+        if timeout is not None and self._looks >= _LOOKS:
+            channel.give_up(f"slow consumer: nothing read within write_timeout {timeout} s")
+        else:
+            self._look_later()
+
+
+class _Patience(threading.local):
+    none = False
+
+
+_patience = _Patience()
+
+
+def may_wait() -> bool:
+    """Whether the calling thread may be made to wait for a peer."""
+    return not _patience.none
+
+
+@contextlib.contextmanager
+def nobody_waits() -> Iterator[None]:
+    """Have nothing that is sent meanwhile, by this thread, wait for its peer."""
+    before, _patience.none = _patience.none, True
+    try:
+        yield
+    finally:
+        _patience.none = before

@@ -1,0 +1,73 @@
+"""How much memory all connections of a manager hold together: one budget for them all.
+
+Only what is large is counted, by connection: what is unsent and what has been received
+of messages that are not complete. So the whole is bounded by the budget plus, for each
+connection, the small amount that is not counted. It knows no connection but as a key.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Hashable
+from typing import Any
+
+__all__ = ["COUNTED_FROM", "Ledger"]
+
+#: Bytes below which a connection need not be counted.
+COUNTED_FROM = 64 * 1024
+
+#: Bytes by which what the lanes hold may grow before they ask again.
+_STEP = 4 * 1024 * 1024
+
+
+class Ledger:
+    """What is held, against a budget. Thread-safe.
+
+    :param budget: bytes, ``None`` for no limit.
+    """
+
+    def __init__(self, budget: int | None) -> None:
+        self._budget = budget
+        self._gate = threading.Lock()
+        self._held: dict[Hashable, int] = {}
+        self._total = 0
+        # They count by themselves; the GIL makes their figures consistent.
+        self._lanes: list[Any] = []
+
+    @property
+    def reason(self) -> str:
+        """Why somebody has to go."""
+        return f"memory_budget {self._budget} of all connections is used up"
+
+    @property
+    def total(self) -> int:
+        """Bytes that are held."""
+        in_lanes: int = sum(lane.held for lane in self._lanes)
+        return self._total + in_lanes
+
+    def note(self, holder: Hashable, size: int) -> bool:
+        """Note what somebody holds now; ``False`` when that has become too much.
+
+        It never is for who holds less than before.
+        """
+        with self._gate:
+            before = self._held.get(holder, 0)
+            self._held[holder] = size
+            self._total += size - before
+        return size <= before or self.affords()
+
+    def forget(self, holder: Hashable) -> None:
+        """Nothing is held any more."""
+        with self._gate:
+            self._total -= self._held.pop(holder, 0)
+
+    def count(self, lane: Any) -> None:
+        """Count what a lane says it holds, too."""
+        self._lanes.append(lane)
+
+    def affords(self) -> bool:
+        """Whether the budget is not used up."""
+        budget, total = self._budget, self.total
+        for lane in self._lanes:
+            lane.allowed = lane.held + _STEP
+        return budget is None or total <= budget
