@@ -32,8 +32,11 @@ def test_reaches_all(served, kind):
 
 @pytest.mark.parametrize("kind", ["tcp", "ssl"])
 def test_is_not_held_up_by_a_reader_that_stopped(served, kind):
-    stopped, _ = served.connect(kind=kind)
-    readers = [served.connect(kind=kind)[1] for _ in range(5)]
+    class Patient(Recorder):
+        unsent_hard_limit = None
+
+    stopped, _ = served.connect(Patient, kind)
+    readers = [served.connect(Patient, kind)[1] for _ in range(5)]
     received = {peer: [] for peer in readers}
 
     def read(peer):

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from tests.support.raw import BINARY, PING, PONG, TEXT, close_frame, frame
-from tests.support.serving import Recorder, serving
+from tests.support.serving import Recorder, Unwaiting, serving
 from tests.support.waiting import wait_until
 
 GONE = (1006, "Going away")
@@ -93,7 +93,7 @@ def test_peer_that_talks_but_does_not_answer_pings(served):
 
 def test_peer_that_only_reads_slowly(served):
     """It takes long to get to the ping, and is alive all the time."""
-    websocket, peer = served.connect(heartbeat_freq=0.3)
+    websocket, peer = served.connect(Unwaiting, heartbeat_freq=0.3)
     other, _ = served.connect(heartbeat_freq=0.7)
     while not other.ends:
         while websocket._outlet.unsent < 10_000_000:

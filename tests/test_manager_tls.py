@@ -7,7 +7,7 @@ import ssl
 import pytest
 
 from tests.support.raw import BINARY, TEXT, close_frame, frame
-from tests.support.serving import Echo, Recorder, serving
+from tests.support.serving import Echo, Recorder, Unwaiting, serving
 from tests.support.sockets import TLS
 from tests.support.waiting import wait_until
 
@@ -161,7 +161,7 @@ def test_whole_closing_handshake_ends_with_close_notify(served, kind):
 
 
 def test_both_directions_full(served, kind):
-    websocket, peer = served.connect(kind=kind)
+    websocket, peer = served.connect(Unwaiting, kind)
     payload = os.urandom(3_000_000)
     for _ in range(3):
         websocket.send(payload, binary=True)

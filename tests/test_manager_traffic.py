@@ -10,7 +10,7 @@ import time
 import pytest
 
 from tests.support.raw import BINARY, CLOSE, PING, PONG, TEXT, frame
-from tests.support.serving import Echo, Peer, Recorder, serving
+from tests.support.serving import Echo, Peer, Recorder, Unwaiting, serving
 from tests.support.sockets import KINDS, tcp_pair
 from tests.support.waiting import DEADLINE
 
@@ -181,7 +181,7 @@ class TestContent:
         assert peer.read_frame() == (PING, b"two", True, 0)
 
     def test_close_behind_a_queue(self, served, kind):
-        websocket, peer = served.connect(kind=kind)
+        websocket, peer = served.connect(Unwaiting, kind)
         for _ in range(20):
             websocket.send(b"x" * 500_000, binary=True)
         websocket.close(4005)

@@ -41,8 +41,8 @@ class Settings:
     #: Bytes that may be unsent before the peer is not read from any more, and before
     #: ``send()`` waits, wherever it can do so without holding up others.
     unsent_soft_limit: int | None = DEFAULT_UNSENT_SOFT_LIMIT
-    #: Bytes that may be unsent where ``send()`` cannot wait, as in a broadcast; two
-    #: messages always may. Beyond, the peer is a slow consumer and is closed (1008).
+    #: Bytes that may be queued beyond that where ``send()`` cannot wait, as in a broadcast,
+    #: before one more message shows the peer to be a slow consumer, which is closed (1008).
     unsent_hard_limit: int | None = DEFAULT_UNSENT_HARD_LIMIT
     #: Seconds that ``send()`` waits, and that a peer may take nothing at all (1008).
     write_timeout: float | None = DEFAULT_SECONDS

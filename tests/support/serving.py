@@ -89,6 +89,12 @@ class Recorder(WebSocket):
         return self.ends[0]
 
 
+class Unwaiting(Recorder):
+    """Its send() never waits for the peer to read."""
+
+    unsent_soft_limit = None
+
+
 class Echo(Recorder):
     """Sends every message back."""
 

@@ -31,7 +31,7 @@ class Channel(Protocol):
         """Whether the kernel has taken anything since this was last asked."""
 
     def wants_room(self) -> bool:
-        """Whether there is none yet; from now on it will be told when there is."""
+        """Whether there is none yet; if so, we are told when there is."""
 
     def look_after(self, backlog: Backlog) -> bool:
         """Time has passed: ``False`` when there is nothing to look after any more."""
@@ -43,12 +43,14 @@ class Channel(Protocol):
 class Backlog:
     """What is known of a peer that does not keep up."""
 
-    __slots__ = ("_channel", "_looks", "_over", "_room", "_timer")
+    __slots__ = ("_channel", "_excess", "_looks", "_over", "_room", "_timer")
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
         self._room = threading.Condition()
         self._over = False
+        # Bytes that were queued although there was no room.
+        self._excess = 0
         # The loop's thread only.
         self._looks = 0
         self._timer: Timer | None = None
@@ -60,6 +62,19 @@ class Backlog:
         with self._room:
             if not self._over and self._channel.wants_room():
                 self._room.wait(seconds)
+
+    def exceed(self, size: int, unsent: int, limit: int | None) -> bool:
+        """Note that a message is queued for which there is no room.
+
+        What was begun while there was room, however large, is not held against the peer.
+
+        :param unsent: bytes that are queued already; the last to come are the last to leave.
+        :returns: whether more than ``limit`` had been queued so before.
+        """
+        with self._room:
+            before = min(self._excess, unsent)
+            self._excess = before + size
+        return limit is not None and before > limit
 
     def freed(self) -> None:
         """There is room."""

@@ -205,9 +205,7 @@ class Flow:
                 # Closed by another thread since it was handed over; the loop hears of it next.
                 return
             largest = connection.largest_message
-            self._link = lane.attach(
-                self.fd, self, websocket, connection, largest, self.soft_limit
-            )
+            self._link = lane.attach(self.fd, self, websocket, connection, largest, self.soft_limit)
             self._link.write(self._outbox.drain())
             self._outbox = _UNUSED
             self._blocked = False

@@ -68,8 +68,7 @@ class PressedFlow(Flow):
             self._wait_for_room()
         elif not self._is_answering():
             limit = self.websocket.unsent_hard_limit
-            # Two messages always fit: with one the peer may just be at it.
-            if limit is not None and self._behind() > max(limit, 2 * size):
+            if self._fall_behind().exceed(size, self._behind(), limit):
                 self.give_up(f"slow consumer: above unsent_hard_limit {limit}")
         self._count()
 
