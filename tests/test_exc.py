@@ -6,7 +6,7 @@ import pytest
 
 from ws4py import exc
 
-# Where each name of 0.6 hangs in the tree; ConnectionClosed is new.
+# Where each name of 0.6 hangs in the tree; ConnectionClosed and WriteTimeout are new.
 TREE = {
     "WebSocketException": Exception,
     "ProtocolException": exc.WebSocketException,
@@ -17,6 +17,7 @@ TREE = {
     "HandshakeError": exc.WebSocketException,
     "ConnectionClosed": exc.WebSocketException,
     "StreamClosed": exc.WebSocketException,
+    "WriteTimeout": exc.WebSocketException,
 }
 
 COPIES = pytest.mark.parametrize(
@@ -41,6 +42,7 @@ class TestTree:
     def test_what_is_also_an_error_of_python(self):
         assert issubclass(exc.TextFrameEncodingException, ValueError)
         assert issubclass(exc.ConnectionClosed, RuntimeError)
+        assert issubclass(exc.WriteTimeout, TimeoutError)
 
     @pytest.mark.parametrize("name", TREE)
     def test_each_can_be_raised_without_arguments(self, name):

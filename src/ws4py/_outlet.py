@@ -19,6 +19,9 @@ class Outlet(Protocol):
     #: Writing has failed; nothing can be sent any more.
     broken: bool
 
+    #: Callbacks are not to be made where bytes are processed, but by :meth:`defer`.
+    defers: bool
+
     #: Seconds that the last ping took there and back.
     latency: float | None
 
@@ -34,6 +37,12 @@ class Outlet(Protocol):
 
         :param size: of the message.
         :raises WriteTimeout: there was no room within ``write_timeout``.
+        """
+
+    def defer(self, call: Callable[[], object], size: int) -> None:
+        """Have a call made behind all that were deferred before, on another thread.
+
+        :param size: bytes that it holds.
         """
 
     def measure(self, pong: bytes) -> bool:

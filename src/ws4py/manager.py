@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import threading
 from collections.abc import Iterator
+from concurrent.futures import Executor
 from typing import Any
 
 from ws4py import format_addresses
@@ -18,7 +19,7 @@ from ws4py._engine.crew import Crew
 from ws4py._engine.foreign import ForeignChannel
 from ws4py._engine.guard import guarded
 from ws4py._engine.lane import default_poller, post_to_all
-from ws4py._engine.loop import Entry
+from ws4py._engine.loop import Entry, Loop
 from ws4py._engine.pollers import (
     EPollPoller,
     KQueuePoller,
@@ -27,6 +28,8 @@ from ws4py._engine.pollers import (
     adapt,
 )
 from ws4py._engine.turn_away import turn_away
+from ws4py._engine.worked import WorkedChannel
+from ws4py._engine.workers import Workers
 from ws4py._log import logger
 from ws4py._settings import checked, fill_in
 from ws4py._wire.codes import GOING_AWAY
@@ -51,6 +54,10 @@ class WebSocketManager(threading.Thread):
     :param loops: how many threads share the websockets. Each websocket stays with one,
         so callbacks of two websockets may then run at once. More than one is worth it
         when most of the time goes into the kernel, which is without the GIL.
+    :param workers: how many threads run the websockets' callbacks, or an own
+        :class:`concurrent.futures.Executor` whose threads do. Those of one websocket stay
+        in order and are never run two at once. ``None``: the manager's own thread, which
+        is fastest for handlers that never block.
     :param memory_budget: bytes that all websockets together may make the process hold, in
         messages that are not complete and in what is unsent; who needs more is closed
         (1013). ``None`` for no limit. Up to 64 KiB of a websocket are not counted.
@@ -68,6 +75,7 @@ class WebSocketManager(threading.Thread):
         poller: Any = None,
         loops: int = 1,
         *,
+        workers: int | Executor | None = None,
         memory_budget: int | None = DEFAULT_MEMORY_BUDGET,
         **settings: Any,
     ) -> None:
@@ -78,7 +86,9 @@ class WebSocketManager(threading.Thread):
             raise ValueError("a poller serves one loop: leave it out, or have loops=1")
         #: How many threads share the websockets.
         self.loops = loops
-        #: Bytes that all websockets together may make the process hold; set before the start.
+        #: Who runs callbacks, as it was given.
+        self.workers = workers
+        #: Bytes that all websockets together may make the process hold.
         self.memory_budget = memory_budget
         self._settings = checked(settings, type(self).__name__)
         #: Guards :attr:`websockets`; hold it only for a moment.
@@ -95,6 +105,11 @@ class WebSocketManager(threading.Thread):
         self._stopped = False
         self._used = False
         self._crew = self._new_crew()
+        self._workers = self._new_workers()
+
+    def _new_workers(self) -> Workers | None:
+        # Its threads are started when there is something for them to do, so behind a fork.
+        return None if self.workers is None else Workers(self.workers, self.name)
 
     def _new_crew(self) -> Crew:
         pollers = [self._make_poller] + [default_poller] * (self.loops - 1)
@@ -149,7 +164,7 @@ class WebSocketManager(threading.Thread):
         if _is_ours(websocket):
             if self._settings:
                 fill_in(websocket, self._settings, WebSocket)
-            entry = Channel(loop, websocket)
+            entry = self._new_channel(loop, websocket)
             entry.handed_over = False
             websocket._call(websocket.opened)  # noqa: SLF001 - guarded like every callback
             entry.handed_over = True
@@ -199,6 +214,7 @@ class WebSocketManager(threading.Thread):
             super().__init__(name=self.name, daemon=self.daemon)
         if self._stopped and not self.is_alive():
             self._crew = self._new_crew()
+            self._workers = self._new_workers()
             self._goodbye = None
             self._stopped = False
         before = self.running, self._used
@@ -215,6 +231,8 @@ class WebSocketManager(threading.Thread):
         try:
             self._crew.run(self.name)
         finally:
+            if self._workers is not None:
+                self._workers.stop(self.stop_timeout)
             self._stopped = True
             self.running = False
             # The loop has released it.
@@ -285,6 +303,12 @@ class WebSocketManager(threading.Thread):
         self._crew.wake()
 
     # -- Helpers -----------------------------------------------------------------
+
+    def _new_channel(self, loop: Loop, websocket: WebSocket) -> Channel:
+        workers = self._workers
+        if workers is None:
+            return Channel(loop, websocket)
+        return WorkedChannel(loop, websocket, workers)
 
     def _forget(self, entry: Entry) -> None:
         with self.lock:

@@ -12,18 +12,19 @@ import logging
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import partial
 from types import GeneratorType
 from typing import Any
 
 from ws4py import _sending
 from ws4py._blocking import Blocking, blocking_for
+from ws4py._connected import Connected
 from ws4py._fragments import encode, send_fragments
 from ws4py._heartbeat import Heartbeat
 from ws4py._log import logger
-from ws4py._outlet import Outlet, held_to_end, make_room, narrowed
+from ws4py._outlet import held_to_end, make_room, narrowed
 from ws4py._own_thread import serve
-from ws4py._settings import Settings
-from ws4py._transport import address_of, interrupt, is_tls
+from ws4py._transport import interrupt, is_tls
 from ws4py._wire.codec import FAILED
 from ws4py._wire.codes import BINARY, CLOSE, INTERNAL_ERROR, PING, PONG, TEXT
 from ws4py.exc import ConnectionClosed
@@ -44,7 +45,7 @@ _READ_SIZE = 64 * 1024
 _making = threading.RLock()
 
 
-class WebSocket(Settings):
+class WebSocket(Connected):
     """One connection, and the callbacks that a program overrides.
 
     Callbacks of one connection are ordered and never run two at once. Under a
@@ -63,29 +64,12 @@ class WebSocket(Settings):
         in silence is gone. ``None`` for :attr:`ping_interval`, 0 for no pings.
     """
 
-    # Programs exist whose constructors never reach ours, so every attribute has a
-    # default here and nothing internal is only made in ``__init__``.
+    # Defaults, as those of the base class: programs exist whose constructors never reach ours.
     stream: Stream | None = None
-    sock: Any = None
-    environ: dict[str, Any] | None = None
-    protocols: list[str] | None = None
-    extensions: list[str] | None = None
-    heartbeat_freq: float | None = None
-    client_terminated = False
-    server_terminated = False
     reading_buffer_size = DEFAULT_READING_SIZE
-    sock_timeout: float | None = None
-    #: Bytes received and not processed yet: what came behind the handshake.
-    buf = b""
-    #: How the connection ended; set before :meth:`closed` is called.
-    close_code: int | None = None
-    close_reason: str | None = None
     _is_secure = False
-    _local_address: Any = None
-    _peer_address: Any = None
     _own_lock: threading.RLock | None = None
     _own_io: Blocking | None = None
-    _outlet: Outlet | None = None
     #: A loop's short way for whole messages, if it has one; see :mod:`ws4py._sending`.
     _take: Any = None
 
@@ -141,41 +125,6 @@ class WebSocket(Settings):
             logger.error("Failed to receive data", exc_info=error)
 
     # -- State -------------------------------------------------------------------
-
-    @property
-    def terminated(self) -> bool:
-        """Whether both ends have said that they are done."""
-        return self.client_terminated is True and self.server_terminated is True
-
-    @property
-    def connection(self) -> Any:
-        """The underlying socket, ``None`` once closed."""
-        return self.sock
-
-    @property
-    def local_address(self) -> Any:
-        """Our address as ``(host, port)``, or a Unix socket's path; kept once asked for.
-
-        :raises OSError: the socket is closed.
-        """
-        if not self._local_address:
-            self._local_address = address_of(self.sock, "getsockname")
-        return self._local_address
-
-    @property
-    def peer_address(self) -> Any:
-        """The peer's address as ``(host, port)``; ``''`` for a Unix socket.
-
-        :raises OSError: the socket is closed, or the peer is gone.
-        """
-        if not self._peer_address:
-            self._peer_address = address_of(self.sock, "getpeername")
-        return self._peer_address
-
-    @property
-    def latency(self) -> float | None:
-        """Seconds that the last ping of the manager took there and back, ``None`` before."""
-        return None if self._outlet is None else self._outlet.latency
 
     @property
     def _lock(self) -> threading.RLock:
@@ -324,32 +273,35 @@ class WebSocket(Settings):
         connection = stream.connection
         events = connection.receive(bytes(data))
         outlet = self._outlet
+        deferring = outlet if outlet is not None and outlet.defers else None
         if len(events) > 1 and outlet is not None:
             outlet.hold()
-        postponed = None
-        for event in events:
-            opcode = event[0]
-            if opcode <= BINARY:
-                proceed = self._deliver(connection, event)
-            elif opcode == PONG:
-                proceed = self._hear_pong(event[1])
-            elif opcode == PING and outlet is not None and outlet.crowded:
-                postponed = event
+        for index, event in enumerate(events):
+            if event[0] == PING:
+                # Section 5.5.3: "MAY elect to send a Pong frame for only the most recently
+                # processed Ping frame", or a flood of pings would become one of pongs.
+                if outlet is not None and outlet.crowded and _has_later_ping(events, index):
+                    continue
+            elif deferring is not None:
+                deferring.defer(partial(self._take_event, connection, event), len(event[1]))
                 continue
-            else:
-                proceed = self._answer(connection, event)
-            if not proceed or self.stream is not stream or self.sock is not sock:
+            if not self._take_event(connection, event):
                 return False
-        if postponed is not None:
-            # Section 5.5.3: "MAY elect to send a Pong frame for only the most recently
-            # processed Ping frame", or a flood of pings would become one of pongs.
-            self._answer(connection, postponed)
-        return not connection.reading_done
+            if self.stream is not stream or self.sock is not sock:
+                return False
+        # Of what is deferred the end comes when its turn has come.
+        return deferring is not None or not connection.reading_done
 
-    def _hear_pong(self, payload: bytes) -> bool:
-        if self._outlet is not None and self._outlet.measure(payload):
-            return True
-        return self._call(self.ponged, PongControlMessage(payload))
+    def _take_event(self, connection: Connection, event: Event) -> bool:
+        """Act on something received; ``False`` when nothing may follow it."""
+        opcode = event[0]
+        if opcode <= BINARY:
+            return self._deliver(connection, event)
+        if opcode == PONG:
+            if self._outlet is not None and self._outlet.measure(event[1]):
+                return True
+            return self._call(self.ponged, PongControlMessage(event[1]))
+        return self._answer(connection, event)
 
     def _deliver(self, connection: Connection, event: Event) -> bool:
         if connection.state is not OPEN:
@@ -507,6 +459,10 @@ class EchoWebSocket(WebSocket):
     def received_message(self, message: Message) -> None:
         """Send the message back as it came."""
         self.send(message.data, message.is_binary)
+
+
+def _has_later_ping(events: list[Event], index: int) -> bool:
+    return any(events[later][0] == PING for later in range(index + 1, len(events)))
 
 
 def _name(callback: Callable[..., object]) -> str:

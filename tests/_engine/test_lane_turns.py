@@ -9,7 +9,7 @@ from unittest import mock
 import pytest
 
 from tests.support.lanes import ENGINES, engine, held_up, in_lane, is_lane
-from tests.support.raw import BINARY, CLOSE, CONTINUATION, TEXT, close_frame, frame
+from tests.support.raw import BINARY, CLOSE, CONTINUATION, PING, TEXT, close_frame, frame
 from tests.support.serving import Echo, Recorder
 from tests.support.toy import Toy
 from tests.support.waiting import DEADLINE, wait_until
@@ -274,6 +274,18 @@ class TestLostConnections:
             assert "internal error" in caplog.text
             other_peer.send(frame(TEXT, b"still here"))
             assert other_peer.read_frame().payload == b"still here"
+
+
+def test_flood_of_pings_by_a_peer_that_does_not_read(served):
+    websocket, peer = served.connect()
+    in_lane(served, websocket)
+    peer.sock.settimeout(0.5)
+    data, sent = memoryview(frame(PING, b"x" * 125) * 10_000), 0
+    with pytest.raises(TimeoutError):
+        while True:
+            sent += peer.sock.send(data[sent % 131 :])
+    # All but the last of many pings may go without an answer (section 5.5.3).
+    assert websocket._outlet.unsent <= websocket.unsent_soft_limit + 2 * 127
 
 
 class TestThreads:

@@ -175,7 +175,8 @@ class Channel(PressedFlow):
         if self._draining and not self._outbox and not self._half_closed:
             self._half_closed = True
             self.transport.half_close()
-        reading = self._draining or self._outbox.size <= self.soft_limit
+        ahead = self._outbox.size > self.soft_limit or self.is_full
+        reading = self._draining or not ahead
         interest = (READ if reading else 0) | (WRITE if self._outbox else 0)
         if self.transport.wants_write:
             interest = WRITE

@@ -27,14 +27,14 @@ from ws4py.websocket import WebSocket
 if TYPE_CHECKING:
     from ws4py._engine.lane_c import Link
 
-__all__ = ["Flow"]
+__all__ = ["HOLD_SECONDS", "Flow"]
 
 _READ_SIZE = 64 * 1024
 #: Reads of one connection in one turn, where more may wait above the kernel.
 _READS_PER_TURN = 16
 #: How long replies may wait for each other. A handler that takes longer than this
 #: gets its replies out one by one, as they are made.
-_HOLD_SECONDS = 0.005
+HOLD_SECONDS = 0.005
 
 #: In place of a queue while the lane has its own.
 _UNUSED = Outbox()
@@ -43,6 +43,9 @@ _RAISED = object()
 
 class Flow:
     """What a connection's loop and its program exchange."""
+
+    #: See :class:`ws4py._outlet.Outlet`.
+    defers = False
 
     # There are as many as connections.
     __slots__ = (
@@ -178,7 +181,16 @@ class Flow:
         # Who calls process() from elsewhere would have nobody to release the replies. The
         # lane holds replies by itself.
         if self._serving and self._link is None:
-            self._hold_until = time.monotonic() + _HOLD_SECONDS
+            self._hold_until = time.monotonic() + HOLD_SECONDS
+
+    def defer(self, call: Callable[[], object], size: int) -> None:
+        """See :class:`ws4py._outlet.Outlet`."""
+        raise NotImplementedError
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the program has to take what was read before more is read for it."""
+        return False
 
     def narrow(self) -> None:
         """See :class:`ws4py._outlet.Outlet`."""
@@ -295,7 +307,7 @@ class Flow:
                 return
             if not self._process(data) or not self.transport.buffers or self._taken_away:
                 return
-            if self._outbox.size > self.soft_limit:
+            if self._outbox.size > self.soft_limit or self.is_full:
                 break
         self._unread = True
 

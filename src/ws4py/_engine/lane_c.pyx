@@ -22,6 +22,7 @@ import socket
 from ws4py._sending_c cimport ShortWay, begin_callback, end_callback, is_answering
 
 from ws4py._engine.pollers import BROKEN, READ, WRITE
+from ws4py._engine.slow import SLOW_SECONDS, report
 from ws4py._wire.codec import build_header
 from ws4py._wire.octets import apply_mask
 from ws4py.messaging import BinaryMessage, Message, TextMessage
@@ -165,6 +166,8 @@ cdef enum:
 cdef object _RECEIVED_MESSAGE = "received_message"
 cdef object _NO_ARGUMENTS = ()
 cdef object _TAKE = "_take"
+
+cdef uint64_t _SLOW_NANOSECONDS = <uint64_t>(SLOW_SECONDS * 1e9)
 
 ws4py_find_data(Message)
 
@@ -960,8 +963,10 @@ cdef class Lane:
     cdef list _dispatch(self):
         cdef list others = []
         cdef Received *one
+        cdef Link link
+        cdef uint64_t began, ended
         cdef int i
-        self.since = _now()
+        self.since = ended = _now()
         for i in range(self.ready):
             one = &self.received[i]
             if one.wire == NULL or self.slots[one.fd] != one.wire:
@@ -969,7 +974,12 @@ cdef class Lane:
                     others.append((one.fd, _events(one.events)))
                 continue
             self.serving = i
-            self._serve(<Link>self.links[one.fd], one)
+            link = <Link>self.links[one.fd]
+            began = ended
+            self._serve(link, one)
+            ended = _now()
+            if ended - began > _SLOW_NANOSECONDS:
+                report(link.owner, (ended - began) / 1e9)
             self.hold()
         self.serving = self.ready = 0
         return others

@@ -18,6 +18,7 @@ from ws4py._engine.guard import guarded
 from ws4py._engine.ledger import Ledger
 from ws4py._engine.pollers import READ, LoopPoller
 from ws4py._engine.pulse import Pulses, Rhythm
+from ws4py._engine.slow import SLOW_SECONDS, report
 from ws4py._engine.timers import Timers
 from ws4py._engine.wakeup import Wakeup
 from ws4py._log import logger
@@ -29,6 +30,8 @@ class Entry(Protocol):
     """A connection as the loop sees it; every method is called on the loop's thread."""
 
     fd: int
+    #: What a program knows of it.
+    websocket: Any
     #: It has ended, or has been taken away.
     retired: bool
     #: Of its heartbeat.
@@ -218,11 +221,15 @@ class Loop:
 
     def _serve(self, entry: Entry, events: int) -> None:
         """An error that got this far is ours, and costs one connection, not the thread."""
+        began = time.monotonic()
         try:
             entry.on_ready(events)
         except Exception:
             logger.exception("A connection ended by an internal error")
             guarded(entry.expire)
+        seconds = time.monotonic() - began
+        if seconds > SLOW_SECONDS:
+            report(entry.websocket, seconds)
 
     def _awake(self, wakeup: Wakeup) -> None:
         with self._gate:

@@ -1,0 +1,61 @@
+"""Threads for callbacks, so that a handler that takes its time holds up its own connection only.
+
+They run calls; that those of one connection are in order is the business of
+:mod:`ws4py._engine.worked`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
+
+from ws4py._engine.guard import guarded
+from ws4py._log import logger
+
+__all__ = ["Workers"]
+
+
+class Workers:
+    """An executor, and how many of its calls have not ended. Thread-safe.
+
+    :param given: how many threads, or a program's own executor, which is never shut down.
+    :param name: of the threads.
+    :raises ValueError: no thread at all.
+    """
+
+    def __init__(self, given: int | Executor, name: str) -> None:
+        if isinstance(given, Executor):
+            self._executor, self._is_own = given, False
+        elif given < 1:
+            raise ValueError(f"workers has to be at least 1, not {given}")
+        else:
+            self._executor, self._is_own = ThreadPoolExecutor(given, f"{name}-worker"), True
+        self._unfinished = 0
+        self._changed = threading.Condition()
+
+    def submit(self, call: Callable[[], object]) -> None:
+        """Have a call made by a worker; where there is none any more, by the caller."""
+        with self._changed:
+            self._unfinished += 1
+        try:
+            self._executor.submit(self._run, call)
+        except RuntimeError:
+            # The program has shut its executor down, or the interpreter is at its end.
+            logger.exception("There is no worker for a websocket's callback")
+            self._run(call)
+
+    def _run(self, call: Callable[[], object]) -> None:
+        guarded(call)
+        with self._changed:
+            self._unfinished -= 1
+            self._changed.notify_all()
+
+    def stop(self, seconds: float) -> None:
+        """Wait until all calls have ended, but not for ever, and end the threads."""
+        with self._changed:
+            ended = self._changed.wait_for(lambda: not self._unfinished, seconds)
+        if not ended:
+            logger.error("A websocket's handler is still in a callback; not waiting for it")
+        if self._is_own:
+            self._executor.shutdown(wait=ended)
