@@ -8,7 +8,8 @@ import threading
 
 import pytest
 
-from tests.support.raw import TEXT, close_frame, frame
+from tests.support.deflating import deflate, extension
+from tests.support.raw import BINARY, TEXT, close_frame, frame
 from tests.support.serving import Echo, Recorder, serving
 from tests.support.waiting import wait_until
 from ws4py._engine.pollers import SelectPoller
@@ -343,3 +344,32 @@ def test_poller_that_is_broken_ends_everything(monkeypatch):
         served.manager.join(20)
         assert websocket.wait_end() == GONE
     assert [error.exc_type for error in errors] == [OSError]
+
+
+@pytest.mark.parametrize("workers", [None, 1])
+def test_bombs_in_one_read_are_taken_a_few_at_a_time(workers):
+    """What else the loop has to do comes in between, and nothing is lost."""
+    most = []
+
+    class Counting(Recorder):
+        def process(self, data):
+            before = len(self.events)
+            proceed = super().process(data)
+            most.append(len(self.events) - before)
+            return proceed
+
+        def received_message(self, message):
+            self.note("size", len(message))
+
+    with serving(workers=workers) as served:
+        websocket, peer = served.make(Counting)
+        websocket.stream.extension = extension()
+        served.manager.add(websocket)
+        bomb = deflate(b"\0" * 500_000)
+        peer.send(b"".join(frame(BINARY, bomb, rsv=4) for _ in range(40)) + close_frame())
+        peer.read_frame()
+        peer.sock.close()
+        websocket.wait_end()
+        sizes = [event[1] for event in websocket.events if event[0] == "size"]
+        assert sizes == [500_000] * 40
+        assert workers or max(most) <= 3

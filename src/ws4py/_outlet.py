@@ -45,6 +45,9 @@ class Outlet(Protocol):
         :param size: bytes that it holds.
         """
 
+    def put_back(self, data: bytes) -> None:
+        """Have received bytes processed later, before all others."""
+
     def measure(self, pong: bytes) -> bool:
         """A pong has arrived: ``True`` when it answers a ping of the owner's."""
 

@@ -289,6 +289,11 @@ class WebSocket(Connected):
                 return False
             if self.stream is not stream or self.sock is not sock:
                 return False
+        rest = connection.take_unread()
+        if rest and outlet is None:
+            return self.process(rest)
+        if rest and outlet is not None:
+            outlet.put_back(rest)
         # Of what is deferred the end comes when its turn has come.
         return deferring is not None or not connection.reading_done
 

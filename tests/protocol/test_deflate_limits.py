@@ -240,3 +240,28 @@ class TestLastBlocks:
     def test_a_million_streams_in_one_message_take_time_in_proportion(self):
         """Copying the rest at each of them would be a day's work and end by the time-out."""
         assert extension().decode(b"\x03\x00" * 1_000_000, True, 10) == b""
+
+
+@BOTH_ROLES
+def test_what_one_read_becomes_is_bounded(role):
+    """Bytes that wait are fed again, and nothing is lost or reordered."""
+    connection = Connection(role, Limits(), extension(role))
+    bomb = deflate(b"\0" * (MEBIBYTE // 4))
+    data = b"".join(peer_frame(role, BINARY, bomb, rsv=RSV1) for _ in range(40))
+    rounds = []
+    while data:
+        rounds.append([len(payload) for _, payload in connection.receive(data)])
+        data = connection.take_unread()
+    assert sum(map(len, rounds)) == 40
+    assert max(map(sum, rounds)) <= MEBIBYTE + MEBIBYTE // 4
+    assert connection.at_rest
+
+
+def test_bytes_that_wait_come_first_whoever_feeds():
+    connection = Connection(SERVER, Limits(), extension(SERVER))
+    bomb = peer_frame(SERVER, BINARY, deflate(b"\0" * 2 * MEBIBYTE), rsv=RSV1)
+    events = connection.receive(bomb + bomb)
+    assert len(events) == 1
+    events += connection.receive(peer_frame(SERVER, TEXT, b"last"))
+    events += connection.receive(connection.take_unread())
+    assert [len(payload) for _, payload in events] == [2 * MEBIBYTE, 2 * MEBIBYTE, 4]

@@ -6,6 +6,7 @@ It shares no code with ws4py, so that a mistake cannot agree with itself.
 import base64
 import hashlib
 import os
+import select
 import socket
 import ssl
 import struct
@@ -92,6 +93,10 @@ class Response(NamedTuple):
         return next((v for n, v in self.headers if n.lower() == name.lower()), None)
 
 
+# How long nothing has to be taken to be sure that reading has paused.
+_STUCK_SECONDS = 0.5
+
+
 class RawClient:
     """A connection to a server, with a read buffer."""
 
@@ -122,6 +127,14 @@ class RawClient:
         if not data:
             raise EOFError(f"connection ended with {self.buffer[:80]!r} unread")
         self.buffer += data
+
+    def send_until_stuck(self, one: bytes) -> int:
+        """Send the same bytes over and over, until nobody takes them; returns how many."""
+        sent = 0
+        data = memoryview(one * max(2, 1_000_000 // len(one)))
+        while select.select([], [self.sock], [], _STUCK_SECONDS)[1]:
+            sent += self.sock.send(data[sent % len(one) :], socket.MSG_DONTWAIT)
+        return sent
 
     def read(self, size: int) -> bytes:
         while len(self.buffer) < size:

@@ -231,6 +231,10 @@ class Channel(PressedFlow):
             return
         self.retired = True
         self._leave_lane()
+        if self._taken_away:
+            # Received before it was; nobody else has it.
+            early, self._early = self._early, b""
+            guarded(self.websocket.process, early)
         if self._deadline is not None:
             self._deadline.cancel()
         self._let_go_of_all()

@@ -176,6 +176,11 @@ class Flow:
         else:
             self.write(data)
 
+    def put_back(self, data: bytes) -> None:
+        """See :class:`ws4py._outlet.Outlet`."""
+        self._early = data
+        self._unread = True
+
     def hold(self) -> None:
         """See :class:`ws4py._outlet.Outlet`."""
         # Who calls process() from elsewhere would have nobody to release the replies. The
@@ -237,9 +242,7 @@ class Flow:
             self._early = link.detach()
             self._heard = self._heard or link.heard
         self._interest = link.watched
-        if self._taken_away:
-            guarded(self.websocket.process, self._early)
-        elif self._early and not self.retired:
+        if self._early and not self.retired:
             self._again()
         with self._lock:
             self._flush_held()
@@ -283,7 +286,7 @@ class Flow:
         early, self._early = self._early, b""
         if self._taken_away:
             return
-        if early and not self._draining and not self._process(early):
+        if early and not self._draining and (not self._process(early) or self._early):
             return
         if self._draining:
             self._discard()
@@ -305,9 +308,11 @@ class Flow:
             if not data:
                 self.end()
                 return
-            if not self._process(data) or not self.transport.buffers or self._taken_away:
+            if not self._process(data) or self._taken_away:
                 return
-            if self._outbox.size > self.soft_limit or self.is_full:
+            if not self.transport.buffers and not self._early:
+                return
+            if self._outbox.size > self.soft_limit or self.is_full or self._early:
                 break
         self._unread = True
 

@@ -88,6 +88,9 @@ def fits(websocket: WebSocket, transport: PlainTransport) -> bool:
     stream = websocket.stream
     if stream is None or stream.always_mask or not stream.expect_masking:
         return False
+    if stream.extension is not None:
+        # Few of its messages are plain.
+        return False
     # A program may have replaced one for all, for its class, or for this connection alone.
     return all(
         getattr(getattr(websocket, name), "__func__", None) is method

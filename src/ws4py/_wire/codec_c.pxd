@@ -12,6 +12,7 @@ cdef class MessageReader:
     cdef public object extension
     cdef public object violation
     cdef public bint done
+    cdef public bint paused
     cdef bytes _unparsed
     cdef int _opcode
     cdef object _message
@@ -20,12 +21,14 @@ cdef class MessageReader:
     cdef object _wire_size
     cdef object _utf8
     cdef bint _decoding
+    cdef Py_ssize_t _inflated
     cdef Py_ssize_t _left
     cdef bint _fin
     cdef bytes _key
 
     cdef Py_ssize_t _gathered(self) except -1
     cpdef list feed(self, bytes data)
+    cpdef bytes take_unread(self)
     cpdef refuse(self, violation)
     cdef _stop(self)
     cdef _parse(self, bytes data, list items)

@@ -53,6 +53,10 @@ _MAX_LEN_16 = 0xFFFF
 _MAX_LEN_64 = 0x7FFFFFFFFFFFFFFF
 _DEFINED_OPCODES = frozenset((CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG))
 
+#: Inflated bytes from which on the rest of what was received has to wait: a read of some
+#: kilobytes can become a thousand times as much.
+_INFLATED_AT_ONCE = 1024 * 1024
+
 #: First bytes of a frame that is a whole message, untouched by any extension.
 _WHOLE_MESSAGE = frozenset((_FIN | TEXT, _FIN | BINARY))
 
@@ -140,6 +144,8 @@ class MessageReader:
         self.violation: ProtocolException | None = None
         #: No byte will be read any more: a close frame or a violation was the last.
         self.done = False
+        #: Received bytes wait to be parsed; see :meth:`take_unread`.
+        self.paused = False
 
         # -- An unfinished header or control frame: at most 14 + 125 bytes.
         self._unparsed = b""
@@ -152,6 +158,7 @@ class MessageReader:
         self._wire_size = 0
         self._utf8: Utf8Checker | None = None
         self._decoding = False
+        self._inflated = 0
 
         # -- The data frame being received.
         self._left = 0
@@ -178,6 +185,8 @@ class MessageReader:
         ping, pong, or :data:`FAILED` as the last item when the peer broke a rule.
         """
         items: list[tuple[int, bytes]] = []
+        self.paused = False
+        self._inflated = 0
         if self._unparsed:
             data = self._unparsed + data
             self._unparsed = b""
@@ -187,6 +196,18 @@ class MessageReader:
             self.refuse(violation)
             items.append((FAILED, b""))
         return items
+
+    def take_unread(self) -> bytes:
+        """Return what :meth:`feed` has left aside; it is to be fed again, before all else.
+
+        The messages before it may have been inflated to so much that they have to be
+        dealt with first.
+        """
+        if not self.paused:
+            return b""
+        unread, self._unparsed = self._unparsed, b""
+        self.paused = False
+        return unread
 
     def refuse(self, violation: ProtocolException) -> None:
         """Read nothing more, because of what the peer did wrong."""
@@ -204,6 +225,10 @@ class MessageReader:
     def _parse(self, data: bytes, items: list[tuple[int, bytes]]) -> None:
         position, size = 0, len(data)
         while position < size and not self.done:
+            if self._inflated > _INFLATED_AT_ONCE and items:
+                self._unparsed = data[position:]
+                self.paused = True
+                return
             if self._left:
                 position = self._take_payload(data, position, items)
                 continue
@@ -366,7 +391,9 @@ class MessageReader:
         assert self.extension is not None
         limit = self.max_message_size
         room = None if limit is None else limit - self._gathered()
-        return self.extension.decode(chunk, final, room)
+        inflated = self.extension.decode(chunk, final, room)
+        self._inflated += len(inflated)
+        return inflated
 
     def _finish_message(self, items: list[tuple[int, bytes]], chunk: bytes) -> None:
         chunk = self._append(chunk, True)

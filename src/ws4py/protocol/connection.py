@@ -188,6 +188,10 @@ class Connection:
                 events[-1] = (FAILED, b"")
         return events
 
+    def take_unread(self) -> bytes:
+        """Return what :meth:`receive` has left aside, to be received again before all else."""
+        return self._reader.take_unread()
+
     def respond(self, event: Event) -> bytes:
         """Note an event in the state and return the bytes that answer it, if any."""
         opcode, payload = event
