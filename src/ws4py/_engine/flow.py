@@ -130,10 +130,8 @@ class Flow:
     def _again(self) -> None:
         raise NotImplementedError
 
-    @property
-    def soft_limit(self) -> int:
-        """See :class:`ws4py._engine.pressure.PressedFlow`, as for the next ones."""
-        raise NotImplementedError
+    #: See :class:`ws4py._engine.pressure.PressedFlow`, as for the next ones.
+    soft_limit: int
 
     def _note_progress(self) -> None:
         raise NotImplementedError

@@ -28,7 +28,7 @@ __all__ = ["PressedFlow"]
 class PressedFlow(Flow):
     """A flow that knows how far its peer is behind."""
 
-    __slots__ = ("_backlog", "_counted", "_progress", "_registered")
+    __slots__ = ("_backlog", "_counted", "_progress", "_registered", "soft_limit")
 
     def __init__(self, loop: Loop, websocket: Any) -> None:
         self._backlog: Backlog | None = None
@@ -37,25 +37,28 @@ class PressedFlow(Flow):
         self._counted = False
         # The loop waits for its descriptor.
         self._registered = False
+        limit = websocket.unsent_soft_limit
+        #: Unsent bytes above which the peer is not read from: what it makes us send is
+        #: bounded by what it takes.
+        self.soft_limit = sys.maxsize if limit is None else limit
         super().__init__(loop, websocket)
 
     @property
     def crowded(self) -> bool:
         """See :class:`ws4py._outlet.Outlet`."""
-        return self._behind() > self.soft_limit
+        link = self._link
+        unsent = self._outbox.size if link is None else link.unsent
+        return unsent + self._held_back() > self.soft_limit
 
-    @property
-    def soft_limit(self) -> int:
-        """Unsent bytes above which the peer is not read from: what it makes us send is
-        bounded by what it takes.
-        """
-        limit = self.websocket.unsent_soft_limit
-        return sys.maxsize if limit is None else limit
+    def _held_back(self) -> int:
+        """Bytes that wait for the end of a fragmented message."""
+        stream = self.websocket.stream
+        if stream is None or not stream.connection.fragmenting:
+            return 0
+        return stream.connection.held_back
 
     def _behind(self) -> int:
-        """Bytes that are queued here, or wait for the end of a fragmented message."""
-        stream = self.websocket.stream
-        return self.unsent + (0 if stream is None else stream.connection.held_back)
+        return self.unsent + self._held_back()
 
     # -- Sending, any thread -----------------------------------------------------
 
