@@ -49,7 +49,7 @@ class TestAnotherInTheSameTurn:
     """The other one's data has been received already when its end is decided."""
 
     @pytest.mark.parametrize("large", [False, True], ids=["small", "large"])
-    @pytest.mark.parametrize("act", ["close", "terminate"])
+    @pytest.mark.parametrize("act", ["close", "terminate", "close_connection"])
     def test_ended(self, served, act, large):
         other, other_peer = served.connect()
         ender, peer = served.connect(acting_on(other, lambda each: getattr(each, act)()))

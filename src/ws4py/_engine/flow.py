@@ -281,9 +281,10 @@ class Flow:
 
     def _read(self) -> None:
         self._unread = False
-        early, self._early = self._early, b""
-        if self._taken_away:
+        if not self._is_ours():
+            # Taken away, or closed by another connection's callback in this turn.
             return
+        early, self._early = self._early, b""
         if early and not self._draining and (not self._process(early) or self._early):
             return
         if self._draining:
