@@ -159,6 +159,13 @@ class TestLimits:
         assert HeadReader().feed(self.head(16 * 1024))
         assert refusal(self.head(16 * 1024 + 1)).status == 431
 
+    @pytest.mark.parametrize("border", range(1, 5))
+    def test_exactly_the_limit_in_two_pieces(self, border):
+        """The first may end inside the empty line, which is no part of the head."""
+        whole, reader = self.head(16 * 1024), HeadReader()
+        reader.feed(whole[:-border])
+        assert reader.feed(whole[-border:])
+
     def test_a_head_without_end(self):
         reader, piece = HeadReader(), b"A: b\r\n" * 100
         for _ in range(16 * 1024 // len(piece)):

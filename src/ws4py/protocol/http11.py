@@ -44,7 +44,9 @@ class HeadReader:
         searched = max(0, len(self._buffer) - len(_END) + 1)
         self._buffer += data
         end = self._buffer.find(_END, searched)
-        if (len(self._buffer) if end < 0 else end) > _MAX_HEAD:
+        # Where it may still end: the buffer's last bytes may be the beginning of the empty line.
+        earliest = len(self._buffer) - len(_END) + 1 if end < 0 else end
+        if earliest > _MAX_HEAD:
             raise HandshakeError("HTTP head above 16 KiB", _TOO_LARGE)
         if end < 0:
             return False
