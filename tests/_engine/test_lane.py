@@ -25,6 +25,7 @@ from tests.support.waiting import wait_until
 from ws4py import _engine
 from ws4py._engine import lane, pollers
 from ws4py._engine.channel import Channel
+from ws4py._engine.flow import PAUSE_READING_ABOVE
 from ws4py._transport import TLSTransport, transport_for
 from ws4py.messaging import BinaryMessage, TextMessage, prepare
 from ws4py.websocket import WebSocket
@@ -273,6 +274,29 @@ class TestLargeMessages:
         heard(served, websocket)
         peer.sock.close()
         assert websocket.wait_end()[0] == 1006
+
+
+class Stuffed(Echo):
+    """What it sends first finds the kernel's queue full."""
+
+    def received_message(self, message):
+        transport = self._outlet.transport
+        if not self.messages:
+            transport.send = lambda _data: 0
+        super().received_message(message)
+        vars(transport).pop("send", None)
+
+
+class TestBeginning:
+    def test_answers_that_do_not_fit_to_what_came_behind_the_handshake(self, served):
+        """The poller waits for writing when the lane takes over, and has to read again."""
+        websocket, peer = served.make(Stuffed)
+        early = b"x" * (PAUSE_READING_ABOVE + 1)
+        websocket.buf = frame(BINARY, early)
+        served.manager.add(websocket)
+        assert peer.read_frame().payload == early
+        peer.send(frame(TEXT, b"and now?"))
+        assert peer.read_frame().payload == b"and now?"
 
 
 class TestSending:

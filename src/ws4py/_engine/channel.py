@@ -180,9 +180,7 @@ class Channel(PressedFlow):
         interest = (READ if reading else 0) | (WRITE if self._outbox else 0)
         if self.transport.wants_write:
             interest = WRITE
-        if interest != self._interest:
-            self._interest = interest
-            self.loop.watch(self, interest)
+        self._watch(interest)
         if reading and self._unread:
             self.loop.again(self)
 
@@ -255,6 +253,11 @@ class Channel(PressedFlow):
                 if self._link is not None:
                     self._link.shut()
                 interrupt(self.transport.sock)
+
+    def _watch(self, interest: int) -> None:
+        if interest != self._interest:
+            self._interest = interest
+            self.loop.watch(self, interest)
 
     def _again(self) -> None:
         self.loop.again(self)

@@ -127,6 +127,9 @@ class Flow:
     def _update(self) -> None:
         raise NotImplementedError
 
+    def _watch(self, interest: int) -> None:
+        raise NotImplementedError
+
     def _again(self) -> None:
         raise NotImplementedError
 
@@ -220,12 +223,14 @@ class Flow:
                 # Closed by another thread since it was handed over; the loop hears of it next.
                 return
             largest = connection.largest_message
+            # Answers to what came behind the handshake may not have fit. The lane takes it that
+            # the poller waits for reading, and makes that writing if it has to.
+            self._watch(READ)
             self._link = lane.attach(self.fd, self, websocket, connection, largest, self.soft_limit)
             self._link.write(self._outbox.drain())
             self._outbox = _UNUSED
             self._blocked = False
             websocket._take = self._link  # noqa: SLF001
-        self._interest = READ
 
     def _leave_lane(self) -> None:
         """Serve the connection without the lane from now on; it does not come back."""
