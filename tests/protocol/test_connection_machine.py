@@ -1,5 +1,7 @@
 """Two connections on a link, used in any order: what holds whatever happens."""
 
+import os
+
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -180,5 +182,10 @@ class Machine(RuleBasedStateMachine):
         return self.broken["server" if end is self.pair.server else "client"]
 
 
-Machine.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+Machine.TestCase.settings = settings(
+    # `make fuzz` runs more of them.
+    max_examples=int(os.environ.get("WS4PY_MACHINE_EXAMPLES", "60")),
+    stateful_step_count=40,
+    deadline=None,
+)
 TestMachine = Machine.TestCase
