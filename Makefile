@@ -13,7 +13,7 @@ endif
 # The checks share .venv and one data file of coverage, and two cores are soon full.
 .NOTPARALLEL:
 .PHONY: help demo test bench dev browser strace lint types imports shape architecture mirror coverage \
-	conformance conformance-quick pythons clean
+	conformance conformance-quick fuzz fuzz-quick sanitize pythons clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -63,6 +63,15 @@ conformance: dev ## the whole Autobahn|Testsuite
 
 conformance-quick: dev ## the part of it that CI runs
 	$(PY) conformance/run.py --quick
+
+fuzz: dev ## random inputs, orders and kernels, 2 minutes (SECONDS=… TARGET=…)
+	$(PY) fuzz/run.py $(if $(SECONDS),--seconds $(SECONDS)) $(TARGET)
+
+fuzz-quick: dev ## the part of it that CI runs
+	$(PY) fuzz/run.py --quick $(TARGET)
+
+sanitize: dev ## the compiled modules with ASan and UBSan
+	$(PY) -m fuzz.sanitize
 
 bench: dev ## ws4py beside C and its peers (SCENARIO=… PEER=…)
 	$(PY) benchmarks/run.py $(if $(SCENARIO),--scenario "$(SCENARIO)") $(if $(PEER),--peer "$(PEER)")
