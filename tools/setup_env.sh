@@ -25,7 +25,7 @@ identify='import sys; print(sys.version.split()[0], sys.base_prefix)'
 
 compiled_sources() {
     cat setup.py
-    find src -name '*_c.pyx' -o -name '*.pxd' -o -name '*.h' -o -name '*_py.py' | LC_ALL=C sort | xargs cat
+    find src -name '*_c.pyx' -o -name '*.px[di]' -o -name '*.h' -o -name '*_py.py' | LC_ALL=C sort | xargs cat
 }
 
 stamp() {

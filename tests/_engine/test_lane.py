@@ -25,9 +25,9 @@ from tests.support.waiting import wait_until
 from ws4py import _engine
 from ws4py._engine import lane, pollers
 from ws4py._engine.channel import Channel
-from ws4py._engine.flow import PAUSE_READING_ABOVE
 from ws4py._transport import TLSTransport, transport_for
 from ws4py.messaging import BinaryMessage, TextMessage, prepare
+from ws4py.protocol.limits import DEFAULT_UNSENT_SOFT_LIMIT
 from ws4py.websocket import WebSocket
 
 #: Above the first buffer of a large message, so that it has to grow.
@@ -291,7 +291,7 @@ class TestBeginning:
     def test_answers_that_do_not_fit_to_what_came_behind_the_handshake(self, served):
         """The poller waits for writing when the lane takes over, and has to read again."""
         websocket, peer = served.make(Stuffed)
-        early = b"x" * (PAUSE_READING_ABOVE + 1)
+        early = b"x" * (DEFAULT_UNSENT_SOFT_LIMIT + 1)
         websocket.buf = frame(BINARY, early)
         served.manager.add(websocket)
         assert peer.read_frame().payload == early

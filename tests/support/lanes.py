@@ -26,7 +26,9 @@ def engine(name):
 
 
 def is_lane(served) -> bool:
-    """Whether the manager has the lane."""
+    """Whether the manager, or the pool, has the lane."""
+    if hasattr(served, "has_lane"):
+        return served.has_lane
     return isinstance(served.manager.poller, LanePoller)
 
 

@@ -17,14 +17,14 @@ from ws4py._twins import PURE
 from ws4py.websocket import WebSocket
 
 if TYPE_CHECKING:
-    from ws4py._engine.lane_c import Lane
+    from ws4py._engine.lane_c import Lane, SwitchingLane
 
 _compiled: Any = None
 if not PURE:
     with contextlib.suppress(ImportError):
         from ws4py._engine import lane_c as _compiled
 
-__all__ = ["COMPILED", "LanePoller", "default_poller", "fits", "post_to_all"]
+__all__ = ["COMPILED", "LanePoller", "default_poller", "fits", "post_to_all", "switching_lane"]
 
 #: Whether there is a fast lane.
 COMPILED = _compiled is not None
@@ -69,6 +69,15 @@ def default_poller() -> LoopPoller:
     return LanePoller() if COMPILED else pollers.default_poller()
 
 
+def switching_lane(epoll: int) -> SwitchingLane:
+    """A lane whose callbacks may switch greenlets; not without :data:`COMPILED`.
+
+    :param epoll: the descriptor of an epoll that nobody else uses.
+    """
+    made: SwitchingLane = _compiled.SwitchingLane(epoll)
+    return made
+
+
 def post_to_all(websockets: list[Any], frame: bytes) -> list[Any]:
     """Queue a frame for all in the lane that can have it as it is; return all the others.
 
@@ -99,7 +108,9 @@ def fits(websocket: WebSocket, transport: PlainTransport) -> bool:
 
 
 def _is_plain(sock: Any) -> bool:
-    kind = type(sock)
-    return issubclass(kind, socket.socket) and (
-        kind.recv is socket.socket.recv and kind.send is socket.socket.send
-    )
+    kind: Any = type(sock)
+    # gevent's class is none of the standard library's.
+    plain: Any = next((each for each in kind.__mro__ if each.__name__ == "socket"), None)
+    if plain is not socket.socket and not (plain and plain.__module__.startswith("gevent.")):
+        return False
+    return kind.recv is plain.recv and kind.send is plain.send

@@ -16,8 +16,8 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 from posix.time cimport clock_gettime, clockid_t, timespec
 
+import _socket
 import os
-import socket
 
 from ws4py._sending_c cimport ShortWay, begin_callback, end_callback, is_answering
 
@@ -772,9 +772,10 @@ cdef class Lane:
         link.largest = largest
         link.soft = soft
         link.wire.fd = fd
-        link.sock = channel.transport.sock
+        # gevent's class, which may stand in socket.socket's place, has the real one inside.
+        link.sock = getattr(channel.transport.sock, "_sock", channel.transport.sock)
         link.live = &link.wire.fd
-        if isinstance(link.sock, socket.socket) and ws4py_descriptor(link.sock)[0] == fd:
+        if isinstance(link.sock, _socket.socket) and ws4py_descriptor(link.sock)[0] == fd:
             link.live = ws4py_descriptor(link.sock)
         link.interest = EPOLLIN
         link.open = True
@@ -1036,3 +1037,6 @@ cdef int _events(uint32_t events) except -1:
     if events & (EPOLLERR | EPOLLHUP):
         found |= BROKEN
     return found
+
+
+include "lane_switching.pxi"

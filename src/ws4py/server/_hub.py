@@ -7,6 +7,7 @@ stopped, so callbacks of one connection stay ordered and never run two at once.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Collection
 from typing import Any
 
@@ -17,11 +18,13 @@ from gevent.monkey import get_original, is_module_patched
 from ws4py._engine.backlog import may_wait
 from ws4py._engine.channel import Channel
 from ws4py._engine.guard import guarded
+from ws4py._engine.lane import COMPILED
 from ws4py._engine.ledger import Ledger
 from ws4py._engine.pollers import READ, WRITE
 from ws4py._engine.pulse import Pulses
 from ws4py._log import logger
 from ws4py.protocol.limits import DEFAULT_MEMORY_BUDGET
+from ws4py.server._hub_lane import HubLane
 
 __all__ = ["Hub", "HubChannel"]
 
@@ -69,9 +72,6 @@ class Hub:
     :param budget: bytes that all of them may hold together, ``None`` for no limit.
     """
 
-    #: Of the loop only: it calls back from inside its turn, where nothing here may block.
-    lane = None
-
     def __init__(
         self,
         on_forget: Callable[[Any], None],
@@ -83,6 +83,10 @@ class Hub:
         self.pulses = Pulses(lambda: members, self.timers)
         #: What the channels hold.
         self.ledger = Ledger(budget)
+        #: For the common case, where it is compiled.
+        self.lane = HubLane() if COMPILED else None
+        if self.lane is not None:
+            self.ledger.count(self.lane)
         self._on_forget = on_forget
         self._hub: Any = None
         self._thread = 0
@@ -142,6 +146,20 @@ class HubChannel(Channel):
         self._more = False
         super().__init__(hub, websocket)
 
+    # -- Sending -----------------------------------------------------------------
+
+    def hold(self) -> None:
+        """See :class:`ws4py._outlet.Outlet`."""
+        super().hold()
+        if self._link is None:
+            # Runs when all have been answered, or as soon as a callback waits.
+            gevent.spawn(guarded, self._let_out)
+
+    def _let_out(self) -> None:
+        if self._serving:
+            with self._lock:
+                self._flush_held()
+
     # -- Work, one after the other -----------------------------------------------
 
     def begin(self) -> None:
@@ -158,10 +176,21 @@ class HubChannel(Channel):
         if self._work is not None:
             self._work.append(work)
             return
+        self.begin_work(gevent.getcurrent()).append(work)
+        self.finish_work()
+
+    def begin_work(self, worker: Any) -> list[Callable[[], object]]:
+        """A greenlet is at work: whatever else there is to do waits in the list."""
         # An idle connection has none.
-        waiting = self._work = [work]
-        self._worker = gevent.getcurrent()
+        waiting = self._work = []
+        self._worker = worker
         self._arm_reader()
+        return waiting
+
+    def finish_work(self) -> None:
+        """Do what has had to wait, in the greenlet that is at work."""
+        waiting = self._work
+        assert waiting is not None
         try:
             while waiting:
                 self._do(waiting.pop(0))
@@ -215,6 +244,34 @@ class HubChannel(Channel):
         patched = is_module_patched("threading") and self.loop.is_current()
         return patched and may_wait() and gevent.getcurrent() is not get_hub()
 
+    # -- The fast lane -----------------------------------------------------------
+
+    def _enter_lane(self) -> None:
+        # The program may have closed the descriptor itself.
+        with contextlib.suppress(OSError):
+            super()._enter_lane()
+        if self._link is not None:
+            # The lane has its own, and waits for the end of our work.
+            self.stop_waiting()
+            self._events = READ
+            self._arm_reader()
+
+    def _leave_lane(self) -> None:
+        if self._link is not None:
+            super()._leave_lane()
+            self.loop.lane.left()
+            self._arm_reader()
+
+    def link_replaced(self) -> None:
+        """From the lane: the program has closed the descriptor itself."""
+        self.loop.post(self.end)
+
+    def link_interrupted(self, error: BaseException) -> None:
+        """From the lane: the greenlet that serves the connection was killed, or worse."""
+        guarded(super().end)
+        if not isinstance(error, gevent.GreenletExit):
+            raise error
+
     # -- The end -----------------------------------------------------------------
 
     def retire(self) -> bool:
@@ -234,6 +291,7 @@ class HubChannel(Channel):
     def expire(self) -> None:
         """End the connection with a reset; a callback that blocks does not delay that."""
         if self._worker is not None and not self.retired:
+            self._leave_lane()
             self.stop_waiting()
             with self._lock:
                 self.broken = True
@@ -271,13 +329,23 @@ class HubChannel(Channel):
             writer.close()
 
     def _arm_reader(self) -> None:
-        if self.retired or self.broken:
-            return
+        if self._link is not None:
+            self.loop.lane.allow(self._link, self._worker is None)
+        elif not (self.retired or self.broken):
+            if self._reader is not None:
+                self._reader.stop()
+            if self._events & READ and self._worker is None:
+                self._start_reader()
+
+    def _start_reader(self) -> None:
         if self._reader is None:
-            self._reader = get_hub().loop.io(self.fd, _EV_READ)
-        self._reader.stop()
-        if self._events & READ and self._worker is None:
-            self._reader.start(self._readable)
+            try:
+                self._reader = get_hub().loop.io(self.fd, _EV_READ)
+            except OSError:
+                # The program has closed the descriptor itself.
+                self.loop.post(self.end)
+                return
+        self._reader.start(self._readable)
 
     def _readable(self) -> None:
         """In the hub: nothing here may block."""
