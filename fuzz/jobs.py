@@ -72,8 +72,8 @@ class Job:
         return False
 
     def _summary(self, lines: list[str]) -> str:
-        # libFuzzer's last line may be about a dictionary.
-        return next((line for line in lines if line.startswith("Done ")), lines[-1])
+        # libFuzzer's last lines are about a dictionary.
+        return next((line for line in lines if line.startswith(("Done ", "stat::"))), lines[-1])
 
     def _again(self, lines: list[str]) -> str:
         seeds = [line.split()[1] for line in lines if line.startswith("seed ")]
@@ -102,8 +102,9 @@ def by_atheris(target: str, seconds: float, python: Path) -> Job:
         f"-max_total_time={int(seconds)}",
         f"-artifact_prefix={crashes.relative_to(ROOT)}/",
         f"-dict={_dictionary(target)}",
-        # Of what is shown none is of use to who reads the end of it.
+        # Without the line for each new input, with the figures at the end.
         "-verbosity=0",
+        "-print_final_stats=1",
         "-timeout=20",
         # What a peer can send is longer; what there is to reach is reached by less.
         "-max_len=20000",

@@ -38,6 +38,8 @@ WORDS = (
 _LIMITS = Limits(max_message_size=2000, max_frame_size=1500, max_fragments=8)
 #: What a peer may say in a close frame is nothing that we may not say in the answer to it.
 _NEVER_SENT = {1005, 1006, 1015}
+#: What inflating may be refused with.
+_EITHER = {1007, 1009}
 
 
 def check(data: bytes) -> None:
@@ -87,10 +89,10 @@ def _play(connection: Connection, pieces: list[bytes]) -> tuple[object, ...]:
     frames = _frames(connection, sent)
     _judge(connection, events, frames)
     violation, close = connection.violation, connection.close_sent
-    if violation is not None and violation.code == 1007 and connection.extension is not None:
-        # A message that is neither deflate data nor text: zlib keeps what it made of the bytes
-        # before its error, so which of the two comes first depends on the cuts. The code does not.
-        return events, frames[:-1], connection.state, 1007, close and close.code
+    if violation is not None and violation.code in _EITHER and connection.extension is not None:
+        # A message that is too large, or no text, and then no deflate data either: zlib keeps what
+        # it made of the bytes before its error, so which comes first depends on the cuts.
+        return events, frames[:-1], connection.state, "refused"
     return (
         events,
         frames,
