@@ -1,4 +1,4 @@
-"""Inputs by hypothesis: it needs the development environment only, and makes a find small."""
+"""Inputs by hypothesis: it needs the development environment only, and makes a find smaller."""
 
 from __future__ import annotations
 

@@ -1,0 +1,5 @@
+"""The fuzzers' own tests use hypothesis too."""
+
+from tests.support import fuzzing
+
+fuzzing.set_up()
