@@ -45,8 +45,8 @@ _WRONG = st.sampled_from(
         close_frame(1000, b"bye"),
     ]
 )
-_SEQUENCES = st.lists(st.one_of(_DATA, _DATA, _FRAGMENTS, _CONTROL, _WRONG), max_size=8)
-_CUTS = st.lists(st.integers(0, 2**20), max_size=5)
+SEQUENCES = st.lists(st.one_of(_DATA, _DATA, _FRAGMENTS, _CONTROL, _WRONG), max_size=8)
+CUTS = st.lists(st.integers(0, 2**20), max_size=5)
 
 
 def outcome(served, pieces):
@@ -74,7 +74,7 @@ def test_the_same_callbacks_and_the_same_answers():
     with engine("lane") as fast, engine("portable") as portable:
 
         @settings(max_examples=150)
-        @given(sequence=_SEQUENCES, places=_CUTS)
+        @given(sequence=SEQUENCES, places=CUTS)
         @example(sequence=[frame(TEXT, b"x" * 200_000 + b"\xff" * 200_000)], places=[1000, 250_000])
         @example(sequence=[frame(TEXT, b"x" * 200_000), frame(PING, b"")], places=[1000, 200_010])
         @example(sequence=[frame(TEXT, b"a"), frame(CONTINUATION, b"b")], places=[])

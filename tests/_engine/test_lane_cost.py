@@ -40,7 +40,7 @@ def connect(served, cls):
     return websocket, peer
 
 
-def counted(part, tmp_path):
+def counted(part, tmp_path, program=lane_program):
     """The system calls of a part of the program, by name."""
     twins.compiled("ws4py._engine.lane_c")
     if shutil.which("strace") is None:
@@ -51,7 +51,7 @@ def counted(part, tmp_path):
     calls = "recvfrom,sendto,sendmsg,epoll_wait,epoll_ctl,read,write,close"
     strace = ["strace", "-f", "-qq", "-e", f"trace={calls}", "-o", str(output)]
     subprocess.run(
-        [*strace, sys.executable, lane_program.__file__, part],
+        [*strace, sys.executable, program.__file__, part],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "src")])},
         stdin=subprocess.DEVNULL,
