@@ -37,8 +37,9 @@ class Scenario(NamedTuple):
         """Return the generator's options that do not depend on the run."""
         if self.load == "idle":
             return ["idle", "--messages", "1", "--steps", ",".join(map(str, IDLE_STEPS))]
-        if self.load in {"connect", "http"}:
-            return [self.load, "--parallel", str(self.parallel)]
+        if self.load in {"connect", "handshake", "http"}:
+            crowd = ["--connections", str(self.connections)] if self.load == "handshake" else []
+            return [self.load, "--parallel", str(self.parallel), *crowd]
         return [
             self.load,
             *("--connections", str(self.connections)),
@@ -80,6 +81,13 @@ _MAIN = (
         size=128,
     ),
     Scenario("connect", "connections: open, close frames, end", "connect", unit="connection"),
+    Scenario(
+        "handshake",
+        "the opening handshake alone, 1,000 connections that stay open",
+        "handshake",
+        unit="handshake",
+        connections=1000,
+    ),
     Scenario(
         "http", "a plain request on a new connection", "http", unit="request", needs_page=True
     ),

@@ -56,6 +56,16 @@ def means(summary: Summary) -> dict[str, float]:
     return found
 
 
+def beside_requests(summary: Summary) -> dict[str, float]:
+    """Return what a handshake costs, with a plain request of the same server as the unit."""
+    requests = summary.get("http", {})
+    return {
+        peer: float(figures["cpu_us"]) / float(requests[peer]["cpu_us"])
+        for peer, figures in summary.get("handshake", {}).items()
+        if peer in requests
+    }
+
+
 def _main(scenario: str) -> str:
     return "bytes" if ALL[scenario].load == "idle" else "cpu_us"
 

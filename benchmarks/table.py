@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmarks.registry import REFERENCE
 from benchmarks.scenarios import GROWING, MAIN, Scenario
-from benchmarks.summary import means
+from benchmarks.summary import beside_requests, means
 
 Document = Mapping[str, Any]
 
@@ -68,20 +68,26 @@ def _overview(document: Document) -> Iterator[str]:
     columns = [each for each in MAIN.values() if each.name in summary and each.load != "idle"]
     if not columns:
         return
-    geometric = means(summary)
-    head = ["server", *(each.name for each in columns), *(["mean"] if geometric else [])]
+    behind = {
+        title: found
+        for title, found in (
+            ("handshake / http", beside_requests(summary)),
+            ("mean", means(summary)),
+        )
+        if found
+    }
+    head = ["server", *(each.name for each in columns), *behind]
     body = []
     for peer, described in document["peers"].items():
         cells = [_with_ratio(summary[each.name].get(peer)) for each in columns]
-        if geometric:
-            cells.append(f"{geometric[peer]:.2f}" if peer in geometric else NONE)
+        cells += [f"{each[peer]:.2f}" if peer in each else NONE for each in behind.values()]
         if any(cell != NONE for cell in cells):
             body.append([described["title"], *cells])
     yield "## Server CPU, µs per message"
     yield (
         "In brackets the ratio to the C echo of the same run. A broadcast is counted per delivery, "
-        "connect per connection, http per request. The mean is the geometric one of the ratios of "
-        "the seven echo scenarios."
+        "connect per connection, handshake per handshake, http per request. The mean is the "
+        "geometric one of the ratios of the seven echo scenarios."
     )
     yield rows(head, body)
 

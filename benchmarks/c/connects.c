@@ -1,10 +1,12 @@
-/* Connections that come and go: connect (a WebSocket's whole life without a message) and http (an
- * ordinary request on a connection of its own, to compare it with). */
+/* Connections that come and go: connect (a WebSocket's whole life without a message), handshake (its
+ * beginning alone: all that are opened stay open until the phase is over) and http (an ordinary
+ * request on a connection of its own, to compare them with). */
 
 #include "load.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -34,6 +36,9 @@ struct visitors {
     uint64_t left_open; /* of these the server did not close in time */
     uint64_t progress;  /* when something last came */
     bool stopping;
+    bool holding; /* nobody says goodbye: what is open goes to `held` */
+    int *held;
+    int held_count;
     struct histogram latencies;
     struct visit all[PARALLEL_MAX];
 };
@@ -49,14 +54,30 @@ static void begin(struct visitors *visitors, struct visit *visit)
     visitors->under_way++;
 }
 
-static void finish(struct visitors *visitors, struct visit *visit)
+static void complete(struct visitors *visitors, struct visit *visit)
 {
-    reset(visit->fd);
-    visit->closed = false;
     visitors->complete++;
     visitors->under_way--;
     if (!visitors->stopping)
         begin(visitors, visit);
+}
+
+static void finish(struct visitors *visitors, struct visit *visit)
+{
+    reset(visit->fd);
+    visit->closed = false;
+    complete(visitors, visit);
+}
+
+static void hold(struct visitors *visitors, struct visit *visit)
+{
+    if (visit->have)
+        fail("bytes behind the handshake that nothing asked for");
+    if (epoll_ctl(visitors->poller, EPOLL_CTL_DEL, visit->fd, NULL) < 0)
+        fail("epoll_ctl: %s", strerror(errno));
+    visitors->held[visitors->held_count++] = visit->fd;
+    visitors->stopping |= visitors->held_count >= visitors->options->connections;
+    complete(visitors, visit);
 }
 
 static void transmit(const struct visit *visit, const void *data, size_t length)
@@ -105,6 +126,10 @@ static void judge_websocket(struct visitors *visitors, struct visit *visit)
         visit->upgraded = true;
         visit->have -= (size_t)(end + 4 - visit->text);
         memmove(visit->text, end + 4, visit->have);
+        if (visitors->holding) {
+            hold(visitors, visit);
+            return;
+        }
         say_goodbye(visit);
     }
     const uint8_t *frame = (const uint8_t *)visit->text;
@@ -193,20 +218,33 @@ static double phase(struct visitors *visitors, double seconds, uint64_t connecti
     return (double)(now() - start) / 1e9;
 }
 
+static void begin_holding(struct visitors *visitors)
+{
+    /* Those under way when the last one wanted has been opened are opened as well. */
+    const size_t most = (size_t)(visitors->options->connections + visitors->options->parallel);
+    visitors->held = malloc(most * sizeof *visitors->held);
+    if (!visitors->held)
+        fail("malloc");
+    visitors->holding = true;
+}
+
 void run_connects(const struct options *options)
 {
     static struct visitors visitors;
     if (options->parallel < 1 || options->parallel > PARALLEL_MAX)
         fail("--parallel must be 1 to %d", PARALLEL_MAX);
     visitors.options = options;
-    visitors.websocket = !strcmp(options->scenario, "connect");
+    visitors.websocket = strcmp(options->scenario, "http") != 0;
     visitors.poller = epoll_create1(EPOLL_CLOEXEC);
     printf("{\"event\": \"open\", \"connections\": 0}\n");
     await_word(options);
+    /* Whole lives, so that no end of theirs falls into what is measured. */
     if (options->warmup > 0)
         phase(&visitors, options->warmup, 0);
     printf("{\"event\": \"ready\"}\n");
     await_word(options);
+    if (!strcmp(options->scenario, "handshake"))
+        begin_holding(&visitors);
     const double cpu = cpu_seconds();
     const double seconds = phase(&visitors, options->seconds, options->messages);
     printf("{\"event\": \"done\", \"messages\": %llu, \"seconds\": %.9f, \"per_second\": %.1f, "
@@ -216,4 +254,7 @@ void run_connects(const struct options *options)
            quantile(&visitors.latencies, 0.5), quantile(&visitors.latencies, 0.99),
            (unsigned long long)visitors.left_open, cpu_seconds() - cpu);
     await_word(options);
+    for (int i = 0; i < visitors.held_count; i++)
+        reset(visitors.held[i]);
+    free(visitors.held);
 }

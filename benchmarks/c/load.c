@@ -1,6 +1,6 @@
 /* The load generator: options, and which scenario to run.
  *
- *     load echo|broadcast|connect|http|idle --port PORT [options]
+ *     load echo|broadcast|connect|handshake|http|idle --port PORT [options]
  *
  * It prints one JSON object a line: "open" (connections stand), "ready" (warm), and "done" with the
  * figures, or "failed". With --controlled it waits for a line on stdin behind each, so that whoever
@@ -27,7 +27,8 @@ static const struct option known[] = {
 
 __attribute__((noreturn)) static void usage(const char *complaint)
 {
-    fprintf(stderr, "load: %s\nusage: load echo|broadcast|connect|http|idle --port PORT", complaint);
+    fprintf(stderr, "load: %s\nusage: load echo|broadcast|connect|handshake|http|idle --port PORT",
+            complaint);
     for (const struct option *option = known; option->name; option++)
         fprintf(stderr, " [--%s%s]", option->name, option->has_arg ? " X" : "");
     fprintf(stderr, "\n");
@@ -115,7 +116,8 @@ int main(int count, char **arguments)
     alarm(options.limit);
     if (!strcmp(options.scenario, "echo") || !strcmp(options.scenario, "broadcast"))
         run_traffic(&options);
-    else if (!strcmp(options.scenario, "connect") || !strcmp(options.scenario, "http"))
+    else if (!strcmp(options.scenario, "connect") || !strcmp(options.scenario, "handshake") ||
+             !strcmp(options.scenario, "http"))
         run_connects(&options);
     else if (!strcmp(options.scenario, "idle"))
         run_idle(&options);

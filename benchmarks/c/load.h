@@ -21,13 +21,13 @@
 #define STALL 20000       /* milliseconds without any progress that end the program */
 
 struct options {
-    const char *scenario; /* echo, broadcast, connect, http, idle */
+    const char *scenario; /* echo, broadcast, connect, handshake, http, idle */
     const char *path;
     const char *kind;     /* binary, ascii, utf8 */
     int port;
     int connections;
     int pipeline;         /* messages sent at once, and awaited before the next ones */
-    int parallel;         /* connections being opened at once by connect and http */
+    int parallel;         /* connections being opened at once by connect, handshake, http */
     size_t size;
     double seconds, warmup;
     uint64_t messages;    /* after which no more are sent, 0 for no limit */
@@ -103,6 +103,6 @@ void receive(struct crowd *crowd, struct connection *c,
 /* The scenarios. */
 void run_traffic(const struct options *options); /* traffic.c: echo and broadcast */
 void run_idle(const struct options *options);    /* traffic.c */
-void run_connects(const struct options *options); /* connects.c: connect and http */
+void run_connects(const struct options *options); /* connects.c: connect, handshake, http */
 
 #endif

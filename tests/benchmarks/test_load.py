@@ -3,6 +3,7 @@
 import contextlib
 import json
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -80,15 +81,62 @@ def test_a_broadcast_is_counted_by_delivery(programs, size):
     assert found[-1]["messages"] % 20 == 0
 
 
-@pytest.mark.parametrize("scenario", ["connect", "http"])
+@pytest.mark.parametrize("scenario", ["connect", "handshake", "http"])
 def test_connections_come_and_go(programs, scenario):
     with echo_server(programs["echo"]) as port:
-        found, status = reports(
-            programs["load"], port, scenario, "--seconds", "0", "--messages", "50"
-        )
+        options = ("--seconds", "0", "--messages", "50", "--connections", "60")
+        found, status = reports(programs["load"], port, scenario, *options)
     assert status == 0
     assert found[-1]["messages"] >= 50
     assert found[-1]["left_open"] == 0
+
+
+def established(port):
+    """How many connections to a port of this machine stand, as the kernel tells it."""
+    peer = f":{port:04X}"
+    lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
+    return sum(fields[2].endswith(peer) and fields[3] == "01" for fields in map(str.split, lines))
+
+
+def test_handshakes_stay_open_until_the_clock_has_been_read(programs):
+    options = ("--seconds", "20", "--connections", "50", "--warmup", "0.02")
+    with (
+        echo_server(programs["echo"]) as port,
+        subprocess.Popen(
+            [str(programs["load"]), "handshake", "--controlled", *options, "--port", str(port)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            bufsize=1,
+        ) as process,
+    ):
+        for event in ("open", "ready"):
+            assert json.loads(process.stdout.readline())["event"] == event
+            assert established(port) == 0
+            process.stdin.write("\n")
+        done = json.loads(process.stdout.readline())
+        assert 50 <= done["messages"] == established(port) < 60
+        assert done["left_open"] == 0
+        assert 0 < done["p50_us"] <= done["p99_us"]
+        process.stdin.write("\n")
+        assert process.wait(LIMIT) == 0
+        assert established(port) == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (lambda text: text + b"\x81\x00", "behind the handshake"),
+        (lambda text: text.replace(b"101 ", b"403 "), "refused"),
+    ],
+)
+def test_a_wrong_answer_to_a_handshake_ends_the_run(programs, change, complaint):
+    with scripted(lambda *_arguments: b"", lambda head: change(response_to(head))) as port:
+        found, status = reports(
+            programs["load"], port, "handshake", "--connections", "1", "--parallel", "1"
+        )
+    assert status == 1
+    assert complaint in found[-1]["error"]
 
 
 def test_idle_connections_are_opened_in_steps(programs):

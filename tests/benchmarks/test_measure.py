@@ -32,7 +32,7 @@ def reference(programs, tmp_path):
     return Prepared(PEERS[REFERENCE], (str(programs["echo"]),), tmp_path, {}, {})
 
 
-@pytest.mark.parametrize("name", ["one", "burst", "text", "connect", "http"])
+@pytest.mark.parametrize("name", ["one", "burst", "text", "connect", "handshake", "http"])
 def test_a_measurement_has_figures(bench, reference, name):
     found = measure.take(bench, reference, MAIN[name])
     assert found["messages"] > 0

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.scenarios import MEAN_OF
-from benchmarks.summary import is_complete, means, spread, summarise
+from benchmarks.summary import beside_requests, is_complete, means, spread, summarise
 
 
 def figures(cpu, **more):
@@ -79,3 +79,13 @@ def test_the_mean_is_geometric_and_of_all_or_none():
     assert means(summarise(results)) == {"c": pytest.approx(1), "picows": pytest.approx(8)}
     del results[MEAN_OF[2]]
     assert means(summarise(results)) == {}
+
+
+def test_a_handshake_is_set_beside_a_request_of_the_same_server():
+    results = {
+        "handshake": {"c": cell(3), "picows": cell(5), "old-ws4py": cell(9, failed="so")},
+        "http": {"c": cell(2), "old-ws4py": cell(3)},
+    }
+    assert beside_requests(summarise(results)) == {"c": 1.5}
+    del results["http"]
+    assert beside_requests(summarise(results)) == {}

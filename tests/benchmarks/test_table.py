@@ -89,6 +89,14 @@ def test_the_mean_comes_with_all_it_is_made_of():
     assert line_of(text, "| PICOWS | 3 (3.00)").endswith("| 3.00 |")
 
 
+def test_a_handshake_stands_beside_a_request():
+    results = {"handshake": {"c": cell(3), "picows": cell(4)}, "http": {"c": cell(2)}}
+    text = table.markdown(document(results))
+    assert "| server | handshake | http | handshake / http |" in text
+    assert "| C | 3 (1.00) | 2 (1.00) | 1.50 |" in text
+    assert "| PICOWS | 4 (1.33) | - | - |" in text
+
+
 def test_a_scenario_has_everything_that_was_measured():
     results = {"one": {"c": cell(2, calls={"per_message": 2.04}), "picows": cell(4, 5)}}
     results["one"]["picows"]["rounds"][0]["load_busy"] = 0.99
