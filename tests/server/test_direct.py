@@ -1,6 +1,7 @@
 """Which server a request came through: by what it leaves in the environ, or by the thread."""
 
 import io
+import socket
 import threading
 
 import pytest
@@ -113,6 +114,11 @@ def test_cheroot():
         assert sock.gettimeout() is None
         # What cheroot goes on writing, and whatever it does then, is nobody's business.
         connection.wfile.write(b"HTTP/1.1 101 Switching Protocols\r\n\r\n")
+        # No poller has to tell it that there is an end to be read.
+        assert connection.rfile.has_data()
+        assert connection.rfile.readline() == connection.rfile.read(10) == b""
+        assert connection.socket.fileno() == -1
+        connection.socket.shutdown(socket.SHUT_RD)
         connection.close()
         peer.sendall(b"hi")
         assert ours.recv(10) == b"hi"

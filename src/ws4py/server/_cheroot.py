@@ -1,22 +1,19 @@
 """The connection of the request at hand, under cheroot, and taking it away from there.
 
 Only public attributes are used: ``WorkerThread.conn`` and the connection's
-``socket``, ``rfile`` and ``wfile``.
+``socket``, ``rfile`` and ``wfile``. It must need nothing that a busy process can run
+out of, such as a descriptor.
 """
 
 from __future__ import annotations
 
-import contextlib
 import io
-import socket
 import threading
 from typing import Any
 
-from cheroot.makefile import MakeFile
+from ws4py.server._takeover import take_buffered
 
-from ws4py.server._takeover import dead_socket, take_buffered
-
-__all__ = ["current_connection", "cut", "swap"]
+__all__ = ["current_connection", "swap"]
 
 
 def current_connection() -> Any:
@@ -31,25 +28,44 @@ def swap(connection: Any) -> tuple[Any, bytes]:
     to do next: keep the connection alive, expire it, close it.
 
     :returns: the socket, and the bytes that were received behind the request.
-    :raises OSError: no descriptor is left for the dead socket.
     """
     sock, initial = connection.socket, take_buffered(connection.rfile)
-    dead = dead_socket()
-    connection.socket = dead
-    connection.rfile = MakeFile(dead, "rb", connection.rbufsize)
-    # A writer of the dead socket would keep what cheroot writes, and complain of it when
-    # it is collected.
+    connection.socket = _DeadSocket()
+    connection.rfile = _Ended()
     connection.wfile = _Nowhere()
     return sock, initial
 
 
-def cut(connection: Any) -> None:
-    """End a connection that cannot be taken: cheroot reads an end next, and closes it."""
-    # What was received behind the request is no other request.
-    connection.rfile.read(len(take_buffered(connection.rfile)))
-    shutdown = getattr(connection.socket, "sock_shutdown", connection.socket.shutdown)
-    with contextlib.suppress(OSError):
-        shutdown(socket.SHUT_RDWR)
+class _DeadSocket:
+    """What cheroot shuts down and closes; there is no descriptor behind it."""
+
+    def fileno(self) -> int:
+        """None, as of any closed socket."""
+        return -1
+
+    def shutdown(self, how: int = 0) -> None:
+        """Do nothing: the socket belongs to somebody else now."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+class _Ended(io.RawIOBase):
+    """What cheroot reads where it hopes for another request: the end."""
+
+    bytes_read = 0
+
+    def has_data(self) -> bool:
+        """Say that there is something, so that cheroot reads it without a poller's say."""
+        return True
+
+    def readable(self) -> bool:
+        """It can be read."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Read the end."""
+        return 0
 
 
 class _Nowhere(io.RawIOBase):

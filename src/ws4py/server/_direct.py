@@ -11,6 +11,7 @@ import threading
 from typing import Any
 
 from ws4py.server import _gunicorn, _werkzeug
+from ws4py.server._cheroot import swap
 
 __all__ = ["take_socket"]
 
@@ -32,8 +33,6 @@ def _take_from_cheroot() -> tuple[Any, bytes] | None:
     cheroot = sys.modules.get("cheroot.server")
     if cheroot is None or not isinstance(connection, cheroot.HTTPConnection):
         return None
-    from ws4py.server._cheroot import swap  # noqa: PLC0415 - only cheroot's users have cheroot
-
-    taken: tuple[Any, bytes] = swap(connection)
+    taken = swap(connection)
     taken[0].settimeout(None)
     return taken

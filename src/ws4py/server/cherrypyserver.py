@@ -43,7 +43,7 @@ from ws4py.manager import WebSocketManager
 from ws4py.protocol.extensions import Extensions
 from ws4py.protocol.handshake import Acceptance, Request, accept_request
 from ws4py.protocol.headers import Headers
-from ws4py.server._cheroot import current_connection, cut, swap
+from ws4py.server._cheroot import current_connection, swap
 from ws4py.server._takeover import discard, extend, kept_environ
 from ws4py.websocket import WebSocket
 
@@ -217,26 +217,12 @@ class WebSocketTool(cherrypy.Tool):
                 return
             logger.error("The 101 was not sent before its response was closed: a middleware?")
         if handler is not None or _is_refused(request):
-            taken = _take(connection)
-            if taken is not None:
-                discard(taken[0])
-
-
-def _take(connection: Any) -> tuple[Any, bytes] | None:
-    """Take the socket; where that is not possible the connection ends."""
-    try:
-        return swap(connection)
-    except OSError:
-        logger.exception("Cannot take a connection over")
-        cut(connection)
-        return None
+            sock, _ = swap(connection)
+            discard(sock)
 
 
 def _hand_over(handler: Any, connection: Any, peer: tuple[str, int]) -> None:
-    taken = _take(connection)
-    if taken is None:
-        return
-    sock, initial = taken
+    sock, initial = swap(connection)
     if initial:
         handler.buf = initial
     try:
