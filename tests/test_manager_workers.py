@@ -159,6 +159,46 @@ def test_bytes_in_the_queue_are_bounded_too(served):
     wait_until(lambda: len(gate.messages) == 7)
 
 
+def test_one_read_does_not_fill_the_queue_beyond_its_limit(served):
+    class Small(Gate):
+        max_queue = 4
+
+    gate, peer = served.connect(Small)
+    peer.send(frame(TEXT, b"first"))
+    assert gate.entered.wait(DEADLINE)
+    peer.send(b"".join(frame(TEXT, b"%d" % number) for number in range(1000)))
+    wait_until(lambda: gate._outlet.is_full)
+    assert len(gate._outlet._queue) <= 2 * gate.max_queue
+    gate.go_on.set()
+    wait_until(lambda: len(gate.messages) == 1001)
+    assert gate.messages[1:] == [b"%d" % number for number in range(1000)]
+
+
+def test_whom_we_do_not_read_from_is_not_silent(served):
+    class Small(Gate):
+        max_queue = 2
+        ping_interval = ping_timeout = 0.1
+
+    gate, peer = served.connect(Small)
+    peer.send(frame(TEXT, b"x") * 50)
+    assert gate.entered.wait(DEADLINE)
+    silent, _ = served.connect(Recorder, heartbeat_freq=0.3)
+    silent.wait_end()
+    assert gate.ends == []
+    gate.go_on.set()
+    wait_until(lambda: len(gate.messages) == 50)
+
+
+def test_after_a_reset_nothing_is_delivered(served):
+    gate, peer = served.connect(Gate, heartbeat_freq=0.1)
+    peer.send(frame(TEXT, b"1") + frame(TEXT, b"2") + frame(TEXT, b"3"))
+    assert gate.entered.wait(DEADLINE)
+    wait_until(lambda: gate._outlet.retired)
+    gate.go_on.set()
+    assert gate.wait_end() == GONE
+    assert gate.messages == [b"1"]
+
+
 def test_raising_handler(served, caplog):
     class Raising(Recorder):
         def received_message(self, message):

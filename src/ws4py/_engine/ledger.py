@@ -2,22 +2,29 @@
 
 Only what is large is counted, by connection: what is unsent and what has been received
 of messages that are not complete. So the whole is bounded by the budget plus, for each
-connection, the small amount that is not counted. It knows no connection but as a key.
+connection, the small amount that is not counted. It knows of a connection only how to
+give it up.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Hashable
-from typing import Any
+from typing import Any, Protocol
 
-__all__ = ["COUNTED_FROM", "Ledger"]
+__all__ = ["COUNTED_FROM", "Holder", "Ledger"]
 
 #: Bytes below which a connection need not be counted.
 COUNTED_FROM = 64 * 1024
 
 #: Bytes by which what the lanes hold may grow before they ask again.
 _STEP = 4 * 1024 * 1024
+
+
+class Holder(Protocol):
+    """Who holds something."""
+
+    def run_out_of_memory(self) -> None:
+        """Hold nothing any more. Any thread."""
 
 
 class Ledger:
@@ -29,7 +36,7 @@ class Ledger:
     def __init__(self, budget: int | None) -> None:
         self._budget = budget
         self._gate = threading.Lock()
-        self._held: dict[Hashable, int] = {}
+        self._held: dict[Holder, int] = {}
         self._total = 0
         # They count by themselves; the GIL makes their figures consistent.
         self._lanes: list[Any] = []
@@ -45,18 +52,22 @@ class Ledger:
         in_lanes: int = sum(lane.held for lane in self._lanes)
         return self._total + in_lanes
 
-    def note(self, holder: Hashable, size: int) -> bool:
-        """Note what somebody holds now; ``False`` when that has become too much.
+    def note(self, holder: Holder, size: int) -> None:
+        """Note what somebody holds now; when that is too much, who holds most is given up.
 
-        It never is for who holds less than before.
+        Not who happens to come next, which may be one that is well.
         """
         with self._gate:
             before = self._held.get(holder, 0)
             self._held[holder] = size
             self._total += size - before
-        return size <= before or self.affords()
+            if size <= before or self.affords():
+                return
+            most = max(self._held, key=self._held.__getitem__)
+            self._total -= self._held.pop(most)
+        most.run_out_of_memory()
 
-    def forget(self, holder: Hashable) -> None:
+    def forget(self, holder: Holder) -> None:
         """Nothing is held any more."""
         with self._gate:
             self._total -= self._held.pop(holder, 0)

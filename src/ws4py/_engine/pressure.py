@@ -165,12 +165,11 @@ class PressedFlow(Flow):
     # -- What it makes us hold ---------------------------------------------------
 
     def _count(self) -> None:
-        """Tell the ledger; close a connection for which there is no memory left."""
+        """Tell the ledger, if it is worth it."""
         held = self._behind() + self._half_received()
         if held >= COUNTED_FROM:
             self._counted = True
-            if not self.loop.ledger.note(self, held):
-                self.give_up(self.loop.ledger.reason, TRY_AGAIN_LATER)
+            self.loop.ledger.note(self, held)
         elif self._counted:
             self._counted = False
             self.loop.ledger.forget(self)
@@ -185,6 +184,20 @@ class PressedFlow(Flow):
             return True
         self.give_up(self.loop.ledger.reason, TRY_AGAIN_LATER)
         return False
+
+    def run_out_of_memory(self) -> None:
+        """See :class:`ws4py._engine.ledger.Holder`."""
+        # Its own turn, since this may be in the middle of a callback.
+        self.loop.post(self._end_for_memory)
+
+    def _end_for_memory(self) -> None:
+        self.give_up(self.loop.ledger.reason, TRY_AGAIN_LATER)
+        stream = self.websocket.stream
+        if stream is not None:
+            stream.connection.stop_receiving()
+        if self.crowded:
+            # The peer does not read why, and what it does not read is what we need.
+            self.expire()
 
     def _let_go_of_all(self) -> None:
         """It has ended: nobody waits for it, and nothing is held."""

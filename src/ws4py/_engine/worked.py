@@ -44,9 +44,16 @@ class WorkedChannel(Channel):
         self._worker: int | None = None
         self._ending = False
         super().__init__(loop, websocket)
+        if websocket.stream is not None and websocket.max_queue is not None:
+            websocket.stream.connection.receive_few(max(1, websocket.max_queue))
 
     def _enter_lane(self) -> None:
         """The lane calls back by itself."""
+
+    def is_heard(self) -> bool:
+        """See :class:`ws4py._engine.pulse.Beating`; whom we do not read from is not silent."""
+        self._heard = self._heard or self.is_full
+        return super().is_heard()
 
     # -- The queue ---------------------------------------------------------------
 
@@ -69,9 +76,11 @@ class WorkedChannel(Channel):
             with self._lock:
                 self._hold_until = time.monotonic() + HOLD_SECONDS
         for _ in range(len(queue)):
-            guarded(queue[0][0])
-            with self._gate:
-                self._queued -= queue.popleft()[1]
+            # The end may have emptied it meanwhile.
+            if queue:
+                guarded(queue[0][0])
+                with self._gate:
+                    self._queued -= queue.popleft()[1]
         with self._lock:
             if not self._ending:
                 self._flush_held()
@@ -122,9 +131,15 @@ class WorkedChannel(Channel):
 
     def expire(self) -> None:
         """End the connection with a reset; a callback that is still at it does not delay that."""
-        busy = self._queue is not None and not self.retired
+        if self.retired:
+            return
+        with self._gate:
+            queue = self._queue
+            # Nothing is delivered any more, but to who is at it.
+            while queue is not None and len(queue) > 1:
+                self._queued -= queue.pop()[1]
         super().expire()
-        if busy:
+        if queue is not None:
             with self._lock:
                 self.broken = True
                 self._outbox.drain()

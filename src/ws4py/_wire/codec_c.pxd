@@ -12,6 +12,7 @@ cdef class MessageReader:
     cdef public object extension
     cdef public object violation
     cdef public bint done
+    cdef public Py_ssize_t most
     cdef public bint paused
     cdef bytes _unparsed
     cdef int _opcode
@@ -28,6 +29,7 @@ cdef class MessageReader:
 
     cdef Py_ssize_t _gathered(self) except -1
     cpdef list feed(self, bytes data)
+    cpdef stop(self)
     cpdef bytes take_unread(self)
     cpdef refuse(self, violation)
     cdef _stop(self)

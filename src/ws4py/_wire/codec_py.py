@@ -57,6 +57,8 @@ _DEFINED_OPCODES = frozenset((CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG))
 #: kilobytes can become a thousand times as much.
 _INFLATED_AT_ONCE = 1024 * 1024
 
+_NO_LIMIT = 0x7FFFFFFF
+
 #: First bytes of a frame that is a whole message, untouched by any extension.
 _WHOLE_MESSAGE = frozenset((_FIN | TEXT, _FIN | BINARY))
 
@@ -144,6 +146,8 @@ class MessageReader:
         self.violation: ProtocolException | None = None
         #: No byte will be read any more: a close frame or a violation was the last.
         self.done = False
+        #: How many messages, control frames included, :meth:`feed` may return.
+        self.most = _NO_LIMIT
         #: Received bytes wait to be parsed; see :meth:`take_unread`.
         self.paused = False
 
@@ -197,11 +201,15 @@ class MessageReader:
             items.append((FAILED, b""))
         return items
 
+    def stop(self) -> None:
+        """Read nothing more, and forget what has been begun."""
+        self._stop()
+
     def take_unread(self) -> bytes:
         """Return what :meth:`feed` has left aside; it is to be fed again, before all else.
 
-        The messages before it may have been inflated to so much that they have to be
-        dealt with first.
+        The messages before it are so many, or have been inflated to so much, that they have to
+        be dealt with first.
         """
         if not self.paused:
             return b""
@@ -225,7 +233,7 @@ class MessageReader:
     def _parse(self, data: bytes, items: list[tuple[int, bytes]]) -> None:
         position, size = 0, len(data)
         while position < size and not self.done:
-            if self._inflated > _INFLATED_AT_ONCE and items:
+            if items and (self._inflated > _INFLATED_AT_ONCE or len(items) >= self.most):
                 self._unparsed = data[position:]
                 self.paused = True
                 return

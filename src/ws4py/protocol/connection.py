@@ -188,6 +188,14 @@ class Connection:
                 events[-1] = (FAILED, b"")
         return events
 
+    def receive_few(self, most: int) -> None:
+        """Have :meth:`receive` return no more than so many events at a time."""
+        self._reader.most = most
+
+    def stop_receiving(self) -> None:
+        """Receive nothing more, and forget what has been begun. Of the lane that reads."""
+        self._reader.stop()
+
     def take_unread(self) -> bytes:
         """Return what :meth:`receive` has left aside, to be received again before all else."""
         return self._reader.take_unread()
