@@ -7,7 +7,6 @@ out of, such as a descriptor.
 
 from __future__ import annotations
 
-import io
 import threading
 from typing import Any
 
@@ -31,8 +30,7 @@ def swap(connection: Any) -> tuple[Any, bytes]:
     """
     sock, initial = connection.socket, take_buffered(connection.rfile)
     connection.socket = _DeadSocket()
-    connection.rfile = _Ended()
-    connection.wfile = _Nowhere()
+    connection.rfile = connection.wfile = _Nobody()
     return sock, initial
 
 
@@ -50,29 +48,30 @@ class _DeadSocket:
         """Do nothing."""
 
 
-class _Ended(io.RawIOBase):
-    """What cheroot reads where it hopes for another request: the end."""
+class _Nobody:
+    """Whom cheroot hopes for another request from, and writes the rest of a response to."""
 
-    bytes_read = 0
+    # Not one of io's classes: their finalizers would cost more than all of this.
+    bytes_read = bytes_written = 0
+    closed = False
 
     def has_data(self) -> bool:
         """Say that there is something, so that cheroot reads it without a poller's say."""
         return True
 
-    def readable(self) -> bool:
-        """It can be read."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:
+    def read(self, size: int = -1) -> bytes:
         """Read the end."""
-        return 0
+        return b""
 
-
-class _Nowhere(io.RawIOBase):
-    """Where cheroot writes what is left of a response."""
-
-    bytes_written = 0
+    readline = read
 
     def write(self, data: Any) -> int:
         """Take everything."""
         return len(data)
+
+    def flush(self) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Be closed."""
+        self.closed = True
