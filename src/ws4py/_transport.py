@@ -239,7 +239,7 @@ def is_cooperative(sock: Any) -> bool:
 
 def is_tls(sock: Any) -> bool:
     """Whether ``sock`` is one of the TLS sockets this module knows."""
-    return _is_ssl(sock) or _is_pyopenssl(sock)
+    return type(sock) is not socket.socket and (_is_ssl(sock) or _is_pyopenssl(sock))
 
 
 def is_real(sock: Any) -> bool:
@@ -271,11 +271,9 @@ def transport_for(sock: Any) -> PlainTransport:
 
     :raises OSError: the socket is closed.
     """
-    if _is_pyopenssl(sock):
-        return PyOpenSSLTransport(sock)
-    if _is_ssl(sock):
-        return TLSTransport(sock)
-    return PlainTransport(sock)
+    if not is_tls(sock):
+        return PlainTransport(sock)
+    return PyOpenSSLTransport(sock) if _is_pyopenssl(sock) else TLSTransport(sock)
 
 
 def interrupt(sock: Any) -> None:

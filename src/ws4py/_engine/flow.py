@@ -109,7 +109,8 @@ class Flow:
             blocking = websocket._blocking(websocket.sock)  # noqa: SLF001 - it has TLS's lock
             self.transport = blocking.transport or transport_for(websocket.sock)
             unsent, blocking.unsent = blocking.unsent, b""
-        self.transport.take_over()
+            # The program may have changed the socket since its transport was made.
+            self.transport.take_over()
         return unsent
 
     # -- Of the channel ----------------------------------------------------------
