@@ -6,7 +6,9 @@ waiting are in :mod:`ws4py._engine`.
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import logging
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor
@@ -151,11 +153,15 @@ class WebSocketManager(threading.Thread):
 
         :raises OSError: its socket is closed.
         """
-        if _is_served(websocket) or websocket in self:
+        if self._serves(websocket):
             return
         if websocket.sock is None:
             raise OSError(errno.EBADF, "the websocket is closed")
-        logger.info("Managing websocket %s", format_addresses(websocket))
+        # Of a peer that has reset its connection the kernel tells nothing any more, and closed()
+        # may want to say who it was.
+        with contextlib.suppress(OSError, AttributeError):
+            _ = websocket.peer_address
+        _log("Managing websocket %s", websocket)
         loop = self._crew.pick()
         if self._goodbye is not None:
             self._turn_away(websocket, *self._goodbye)
@@ -198,7 +204,7 @@ class WebSocketManager(threading.Thread):
                     break
             else:
                 return
-        logger.info("Removing websocket %s", format_addresses(websocket))
+        _log("Removing websocket %s", websocket)
         entry.let_go()
 
     # -- Starting and stopping ---------------------------------------------------
@@ -310,13 +316,19 @@ class WebSocketManager(threading.Thread):
             return Channel(loop, websocket)
         return WorkedChannel(loop, websocket, workers)
 
+    def _serves(self, websocket: Any) -> bool:
+        """Whether it need not be added; of one of ours its outlet tells, whatever the crowd."""
+        if _is_ours(websocket) and websocket.sock is not None:
+            return websocket._outlet is not None  # noqa: SLF001
+        return websocket in self
+
     def _forget(self, entry: Entry) -> None:
         with self.lock:
             if self._entries.get(entry.fd) is not entry:
                 return
             del self._entries[entry.fd]
             websocket = self.websockets.pop(entry.fd, None)
-        logger.info("Terminating websocket %s", format_addresses(websocket))
+        _log("Terminating websocket %s", websocket)
 
     def _turn_away(self, websocket: Any, code: int, message: str) -> None:
         """Close a websocket that came too late; none of its callbacks is called."""
@@ -330,8 +342,9 @@ def _is_ours(websocket: Any) -> bool:
     return issubclass(type(websocket), WebSocket)
 
 
-def _is_served(websocket: Any) -> bool:
-    return _is_ours(websocket) and websocket._outlet is not None  # noqa: SLF001
+def _log(text: str, websocket: Any) -> None:
+    if logger.isEnabledFor(logging.INFO):
+        logger.info(text, format_addresses(websocket))
 
 
 def _prepared(message: Any, binary: bool) -> PreparedMessage | None:
