@@ -18,6 +18,7 @@ from ws4py import format_addresses
 from ws4py._engine.backlog import nobody_waits
 from ws4py._engine.channel import Channel
 from ws4py._engine.crew import Crew
+from ws4py._engine.door import Door, Guest, peer_of
 from ws4py._engine.foreign import ForeignChannel
 from ws4py._engine.guard import guarded
 from ws4py._engine.lane import default_poller, post_to_all
@@ -34,7 +35,7 @@ from ws4py._engine.worked import WorkedChannel
 from ws4py._engine.workers import Workers
 from ws4py._log import logger
 from ws4py._settings import checked, fill_in
-from ws4py._wire.codes import GOING_AWAY
+from ws4py._wire.codes import GOING_AWAY, TRY_AGAIN_LATER
 from ws4py.messaging import PreparedMessage, prepare
 from ws4py.protocol.limits import DEFAULT_MEMORY_BUDGET
 from ws4py.websocket import WebSocket
@@ -63,6 +64,10 @@ class WebSocketManager(threading.Thread):
     :param memory_budget: bytes that all websockets together may make the process hold, in
         messages that are not complete and in what is unsent; who needs more is closed
         (1013). ``None`` for no limit. Up to 64 KiB of a websocket are not counted.
+    :param max_connections: how many websockets are served at the most; ``None`` for 64 fewer
+        than the process may open files (the soft ``RLIMIT_NOFILE`` of that moment).
+    :param max_connections_per_address: how many from one address, which behind a proxy is the
+        proxy's; ``None`` for any number, and then nothing is counted.
     :param settings: for every websocket whose class, and whose path, has none of its own;
         the names are those of :class:`~ws4py._settings.Settings`.
     :raises ValueError: no loop at all, or several with one poller; a negative setting.
@@ -79,6 +84,8 @@ class WebSocketManager(threading.Thread):
         *,
         workers: int | Executor | None = None,
         memory_budget: int | None = DEFAULT_MEMORY_BUDGET,
+        max_connections: int | None = None,
+        max_connections_per_address: int | None = None,
         **settings: Any,
     ) -> None:
         super().__init__(name="WebSocketManager")
@@ -93,6 +100,11 @@ class WebSocketManager(threading.Thread):
         #: Bytes that all websockets together may make the process hold.
         self.memory_budget = memory_budget
         self._settings = checked(settings, type(self).__name__)
+        #: How many websockets are served at the most; may be changed at any time.
+        self.max_connections = max_connections
+        #: How many from one address; those who are here before it is set are not counted.
+        self.max_connections_per_address = max_connections_per_address
+        self._door = Door()
         #: Guards :attr:`websockets`; hold it only for a moment.
         self.lock = threading.RLock()
         #: The websockets that are served, by descriptor.
@@ -146,10 +158,28 @@ class WebSocketManager(threading.Thread):
         with self.lock:
             return any(each is websocket for each in self.websockets.values())
 
+    def admit(self, address: str | None = None) -> None:
+        """Ask, before a 101 is sent, whether there is room for one more websocket.
+
+        :param address: the client's, as in ``REMOTE_ADDR``; ``None`` where it has none.
+        :raises HandshakeError: with status 503, there is none.
+        """
+        with self.lock:
+            reason = self._full(address)
+        if reason is not None:
+            raise self._door.refused(reason, address)
+
+    def _full(self, address: str | None) -> str | None:
+        return self._door.full(
+            len(self.websockets), self.max_connections, self.max_connections_per_address, address
+        )
+
     def add(self, websocket: Any) -> None:
         """Serve a websocket from now on; calls its ``opened()`` first.
 
-        A broadcast made inside ``opened()`` does not reach the newcomer.
+        A broadcast made inside ``opened()`` does not reach the newcomer. One that is
+        above a limit, since it came without asking :meth:`admit` or many asked at once,
+        is closed with 1013.
 
         :raises OSError: its socket is closed.
         """
@@ -166,6 +196,22 @@ class WebSocketManager(threading.Thread):
         if self._goodbye is not None:
             self._turn_away(websocket, *self._goodbye)
             return
+        address = None if self.max_connections_per_address is None else peer_of(websocket)
+        with self.lock:
+            reason = self._full(address)
+            if reason is None:
+                guest = self._door.enter(address)
+        if reason is not None:
+            self._door.refused(reason, address)
+            self._turn_away(websocket, TRY_AGAIN_LATER, reason)
+            return
+        try:
+            self._begin(websocket, loop, guest)
+        finally:
+            with self.lock:
+                self._door.leave(guest)
+
+    def _begin(self, websocket: Any, loop: Loop, guest: Guest) -> None:
         entry: Channel | ForeignChannel
         if _is_ours(websocket):
             if self._settings:
@@ -187,6 +233,7 @@ class WebSocketManager(threading.Thread):
         with self.lock:
             self.websockets[entry.fd] = websocket
             self._entries[entry.fd] = entry
+            self._door.stay(guest, entry)
         if not loop.adopt(entry):
             entry.say_goodbye(GOING_AWAY, _GOODBYE)
             entry.end()
@@ -201,6 +248,7 @@ class WebSocketManager(threading.Thread):
                 if each is websocket:
                     del self.websockets[fd]
                     entry = self._entries.pop(fd)
+                    self._door.left(entry)
                     break
             else:
                 return
@@ -324,6 +372,7 @@ class WebSocketManager(threading.Thread):
 
     def _forget(self, entry: Entry) -> None:
         with self.lock:
+            self._door.left(entry)
             if self._entries.get(entry.fd) is not entry:
                 return
             del self._entries[entry.fd]
