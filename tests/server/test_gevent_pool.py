@@ -9,6 +9,7 @@ from tests.support.gevent_app import Log, Waiting, application_of
 from tests.support.hub_thread import serving
 from tests.support.raw import CLOSE, TEXT, Frame, close_frame, frame, request
 from tests.support.waiting import wait_until
+from ws4py._engine import door
 from ws4py.server.geventserver import (
     GEventWebSocketPool,
     WebSocketWSGIApplication,
@@ -55,8 +56,11 @@ def test_a_pools_size_limits_what_it_says(own_spawn):
         clients = [served.connect(behind=frame(TEXT, b"hi")) for _ in range(2)]
         for client in clients:
             assert client.read_frame() == Frame(TEXT, b"hi")
-        with served.connect() as third:
-            assert third.read_frame().close_code == 1013
+        with served.client() as third:
+            refusal = third.upgrade("/ws", behind=frame(TEXT, b"alive?"))
+            assert (refusal.status, refusal.get("Connection")) == (503, "close")
+            assert refusal.get("Retry-After")
+            assert third.body == b"the pool's size 2 is reached\n"
             assert third.at_end()
         assert served.get() == b"hello"
         clients[0].say_goodbye()
@@ -65,6 +69,53 @@ def test_a_pools_size_limits_what_it_says(own_spawn):
         wait_until(lambda: not served.server.websockets.websockets)
         with served.connect(behind=frame(TEXT, b"again")) as client:
             assert client.read_frame() == Frame(TEXT, b"again")
+
+
+def test_who_came_without_asking_is_turned_away_behind_the_101():
+    class Hasty(GEventWebSocketPool):
+        admit = None
+
+    with serving(WSGIServer, application_of(EchoWebSocket)) as served:
+        served.server.websockets = Hasty(1)
+        with served.connect(behind=frame(TEXT, b"hi")) as first, served.connect() as second:
+            assert first.read_frame() == Frame(TEXT, b"hi")
+            assert second.read_frame() == Frame(CLOSE, b"\x03\xf5the pool's size 1 is reached")
+            assert second.at_end()
+
+
+class Running(EchoWebSocket):
+    def run(self):
+        super().run()
+
+
+@pytest.mark.parametrize("handler", [EchoWebSocket, Running])
+def test_one_too_many_of_an_address(handler):
+    with serving(WSGIServer, application_of(handler)) as served:
+        served.server.websockets = GEventWebSocketPool(max_connections_per_address=2)
+        for _ in range(3):
+            clients = [served.connect(behind=frame(TEXT, b"hi")) for _ in range(2)]
+            for client in clients:
+                assert client.read_frame() == Frame(TEXT, b"hi")
+            with served.client() as third:
+                assert third.upgrade("/ws").status == 503
+                assert third.body == b"max_connections_per_address 2 is reached\n"
+            clients[0].say_goodbye()
+            clients[1].reset()
+            clients[0].sock.close()
+            wait_until(lambda: not served.server.websockets.websockets)
+        assert not served.server.websockets._door._from
+        assert not served.server.websockets._door._addresses
+
+
+def test_without_a_size_the_descriptors_are_the_limit(monkeypatch):
+    monkeypatch.setattr(door.resource, "getrlimit", lambda _: (65, 65))
+    with (
+        serving(WSGIServer, application_of(EchoWebSocket)) as served,
+        served.connect(behind=frame(TEXT, b"hi")) as client,
+        served.client() as second,
+    ):
+        assert client.read_frame() == Frame(TEXT, b"hi")
+        assert second.upgrade("/ws").status == 503
 
 
 def test_a_pool_of_websockets_to_spawn_from_serves_them_as_well():

@@ -1,6 +1,7 @@
 """What has to hold on every server, with and without TLS."""
 
 import contextlib
+import resource
 import time
 
 import pytest
@@ -158,6 +159,86 @@ def test_a_bad_handshake_is_answered_and_nothing_else(served, changes, status):
         assert client.at_end()
     assert served.status()["opened"] == opened
     assert len(served.tracebacks()) == logged
+
+
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [("status", 401), ("reason", 429), ("elsewhere", 303), ("wrong", 500), ("broken", 500)],
+)
+def test_who_the_program_refuses_gets_no_101(served, said, status):
+    opened, logged = served.status()["opened"], len(served.tracebacks())
+    with served.client() as client:
+        client.send(request(f"/checked?{said}") + frame(TEXT, b"alive?"))
+        response = client.read_response()
+        assert response.status == status
+        assert response.get("Connection").lower() == "close"
+        assert response.get("Sec-WebSocket-Accept") is None
+        if said == "reason":
+            assert b"not so fast" in client.body
+        if said == "elsewhere":
+            assert response.get("Location").endswith("/login")
+        with contextlib.suppress(ConnectionError):
+            client.send(frame(TEXT, b"alive?"))
+        while not client.at_end():
+            # Of a page whose length its server does not tell.
+            client.buffer = b""
+    assert served.status()["opened"] == opened
+    assert len(served.tracebacks()) == logged + (said == "broken")
+
+
+def test_who_the_program_lets_in_is_served(served):
+    with served.client() as client:
+        assert client.upgrade("/checked", behind=frame(TEXT, b"hi")).status == 101
+        assert client.read_frame() == Frame(TEXT, b"hi")
+
+
+@contextlib.contextmanager
+def room_for(served, count):
+    """The descriptors of the process that serves are the limit where no other is set."""
+    usual = resource.prlimit(served.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(served.pid, resource.RLIMIT_NOFILE, (64 + count, usual[1]))
+    try:
+        yield
+    finally:
+        resource.prlimit(served.pid, resource.RLIMIT_NOFILE, usual)
+
+
+def lets_in(served) -> bool:
+    with served.client() as client:
+        return client.upgrade().status == 101
+
+
+def test_one_too_many_gets_no_101(served):
+    wait_until(served.all_closed)
+    with room_for(served, 1):
+        with _first_in(served) as first:
+            first.send(frame(TEXT, b"first"))
+            assert first.read_frame() == Frame(TEXT, b"first")
+            opened = served.status()["opened"]
+            for _ in range(3):
+                with served.client() as client:
+                    response = client.upgrade(behind=frame(TEXT, b"alive?"))
+                    assert response.status == 503
+                    assert response.get("Retry-After") == "10"
+                    assert response.get("Connection").lower() == "close"
+                    assert b"1 is reached" in client.body
+                    assert client.at_end()
+            assert served.status()["opened"] == opened
+            first.send(frame(TEXT, b"here"))
+            assert first.read_frame() == Frame(TEXT, b"here")
+            first.say_goodbye()
+        wait_until(lambda: lets_in(served))
+
+
+def _first_in(served):
+    """A connection, once those before it are forgotten."""
+    deadline = time.monotonic() + DEADLINE
+    while True:
+        client = served.client()
+        if client.upgrade().status == 101:
+            return client
+        client.sock.close()
+        assert time.monotonic() < deadline
 
 
 def test_pings_are_answered(served):

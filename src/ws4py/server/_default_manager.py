@@ -17,7 +17,7 @@ from typing import Any
 
 from ws4py.manager import WebSocketManager
 
-__all__ = ["default_manager"]
+__all__ = ["default_manager", "made_manager"]
 
 
 class _Own:
@@ -42,6 +42,11 @@ def default_manager() -> Any:
         if _own.manager is None:
             _make()
         return _own.manager
+
+
+def made_manager() -> Any:
+    """The manager of this process, ``None`` while it has none: nobody is served by it yet."""
+    return _own.manager
 
 
 def _make() -> None:

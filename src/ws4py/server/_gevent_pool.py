@@ -12,6 +12,7 @@ from gevent.event import Event
 from gevent.pool import Pool
 
 from ws4py import format_addresses
+from ws4py._engine.door import Door, peer_of
 from ws4py._engine.guard import guarded
 from ws4py._engine.turn_away import turn_away
 from ws4py._log import logger
@@ -27,8 +28,10 @@ _GOODBYE = "Server is shutting down"
 class GEventWebSocketPool(Pool):
     """Serves websockets on the hub.
 
-    :param size: how many websockets at the most; those above are turned away with
-        1013. ``None`` for no limit.
+    :param size: how many websockets at the most: requests above it are refused with 503.
+        ``None`` for 64 fewer than the process may open files.
+    :param max_connections_per_address: how many from one address, which behind a proxy is the
+        proxy's; ``None`` for any number.
     """
 
     #: Seconds that :meth:`clear` gives the peers to complete the closing handshake.
@@ -37,14 +40,36 @@ class GEventWebSocketPool(Pool):
     #: Turn away who still comes, with 1001.
     refusing = False
 
-    def __init__(self, size: int | None = None, greenlet_class: Any = None) -> None:
+    def __init__(
+        self,
+        size: int | None = None,
+        greenlet_class: Any = None,
+        *,
+        max_connections_per_address: int | None = None,
+    ) -> None:
         super().__init__(size, greenlet_class)
+        self.max_connections_per_address = max_connections_per_address
+        self._door = Door("the pool's size")
         #: The websockets that are served.
         self.websockets: set[Any] = set()
         # With the event of those whose end somebody waits for.
         self._channels: dict[HubChannel, Event | None] = {}
         self._runners: dict[gevent.Greenlet, Any] = {}
         self._hub = Hub(self._forget, self._channels.keys())
+
+    def admit(self, address: str | None = None) -> None:
+        """Ask, before a 101 is sent, whether there is room for one more websocket.
+
+        :raises HandshakeError: with status 503, there is none.
+        """
+        reason = self._full(address)
+        if reason is not None:
+            raise self._door.refused(reason, address)
+
+    def _full(self, address: str | None) -> str | None:
+        return self._door.full(
+            len(self.websockets), self.size, self.max_connections_per_address, address
+        )
 
     def serve(self, websocket: Any) -> Any:
         """Serve a websocket from now on; does not wait.
@@ -54,16 +79,20 @@ class GEventWebSocketPool(Pool):
         if self.refusing:
             turn_away(websocket.sock, GOING_AWAY, _GOODBYE)
             return None
-        if self.size is not None and len(self.websockets) >= self.size:
-            logger.warning("A websocket above the pool's size %s was turned away", self.size)
-            turn_away(websocket.sock, TRY_AGAIN_LATER, "the pool's size is reached")
+        address = None if self.max_connections_per_address is None else peer_of(websocket)
+        reason = self._full(address)
+        if reason is not None:
+            # It came without asking, or many asked at once.
+            self._door.refused(reason, address)
+            turn_away(websocket.sock, TRY_AGAIN_LATER, reason)
             return None
         logger.info("Managing websocket %s", format_addresses(websocket))
         if _runs_itself(websocket):
-            return self._run(websocket)
+            return self._run(websocket, address)
         channel = HubChannel(self._hub, websocket)
         self._channels[channel] = None
         self.websockets.add(websocket)
+        self._door.stay(self._door.enter(address), channel)
         gevent.spawn(channel.run, channel.begin)
         return channel
 
@@ -108,22 +137,25 @@ class GEventWebSocketPool(Pool):
                 event.set()
         return event
 
-    def _run(self, websocket: Any) -> gevent.Greenlet:
+    def _run(self, websocket: Any, address: str | None) -> gevent.Greenlet:
         """Have a program's own ``run`` called, in a greenlet of its own."""
         greenlet = gevent.Greenlet(guarded, websocket.run)
         self._runners[greenlet] = websocket
         self.websockets.add(websocket)
+        self._door.stay(self._door.enter(address), greenlet)
         greenlet.link(self._ran)
         greenlet.start()
         return greenlet
 
     def _ran(self, greenlet: gevent.Greenlet) -> None:
         self.websockets.discard(self._runners.pop(greenlet, None))
+        self._door.left(greenlet)
 
     def _forget(self, channel: HubChannel) -> None:
         if channel not in self._channels:
             return
         ended = self._channels.pop(channel)
+        self._door.left(channel)
         self.websockets.discard(channel.websocket)
         logger.info("Terminating websocket %s", format_addresses(channel.websocket))
         if ended is not None:

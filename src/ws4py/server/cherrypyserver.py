@@ -43,6 +43,7 @@ from ws4py.manager import WebSocketManager
 from ws4py.protocol.extensions import Extensions
 from ws4py.protocol.handshake import Acceptance, Request, accept_request
 from ws4py.protocol.headers import Headers
+from ws4py.server._admission import Check, ask_manager, ask_program, is_redirect
 from ws4py.server._cheroot import current_connection, swap
 from ws4py.server._takeover import discard, extend, kept_environ
 from ws4py.websocket import WebSocket
@@ -72,7 +73,11 @@ class CherryPyHandshakeError(HandshakeError, cherrypy.HTTPError):
 
     def __init__(self, error: HandshakeError) -> None:
         HandshakeError.__init__(self, error.msg, error.status, error.headers)
-        cherrypy.HTTPError.__init__(self, error.status, error.msg)
+        elsewhere = is_redirect(error)
+        # Of a redirect CherryPy's own class makes its own Location, and drops all other fields.
+        cherrypy.HTTPError.__init__(self, _FORBIDDEN if elsewhere else error.status, error.msg)
+        if elsewhere:
+            self.status = self.code = error.status
 
     def set_response(self) -> None:
         """Put status, message and header fields into CherryPy's response."""
@@ -117,6 +122,7 @@ class WebSocketTool(cherrypy.Tool):
         handler_cls: Callable[..., Any] = WebSocket,
         heartbeat_freq: float | None = None,
         origins: Iterable[str] | str | None = None,
+        check: Check | None = None,
         **settings: Any,
     ) -> None:
         """Judge the request, prepare the 101, and make the handler.
@@ -132,9 +138,13 @@ class WebSocketTool(cherrypy.Tool):
         :param heartbeat_freq: seconds between pings, ``None`` or 0 for none.
         :param origins: which pages may connect: ``None`` for those of this host,
             a list such as ``["https://example.org"]``, or ``"*"`` for all.
+        :param check: called with the WSGI environ of a request that is an acceptable
+            handshake. It returns ``None`` to let it in; an HTTP status from 400 to 599, a
+            pair of such a status and a reason, or raises
+            :class:`~ws4py.exc.HandshakeError` or an error of CherryPy's, to refuse it.
         :param settings: limits of this path, such as ``max_message_size``; the names are
             those of :class:`~ws4py._settings.Settings`.
-        :raises CherryPyHandshakeError: the request is no acceptable handshake.
+        :raises CherryPyHandshakeError: the request is no acceptable handshake, or is refused.
         :raises TypeError: a setting that there is not, or that is no number.
         """
         given = checked(settings, "tools.websocket") if settings else {}
@@ -143,6 +153,7 @@ class WebSocketTool(cherrypy.Tool):
         if connection is None:
             raise cherrypy.HTTPError(501, "only CherryPy's own HTTP server can hand over a socket")
         accepted = _judge(request, protocols, extensions, version, origins)
+        _admit(request, check)
         request.ws_handler = handler_cls(
             connection.socket,
             accepted.protocols,
@@ -260,11 +271,24 @@ def _judge(request: Any, *policy: Any) -> Acceptance:
         raise CherryPyHandshakeError(error) from None
 
 
+def _admit(request: Any, check: Check | None) -> None:
+    """Ask everybody on the bus whether there is room, then the program."""
+    try:
+        for refusal in cherrypy.engine.publish("admit-websocket", request.wsgi_environ):
+            if refusal is not None:
+                raise refusal
+        ask_program(check, request.wsgi_environ, (cherrypy.CherryPyException,))
+    except HandshakeError as error:
+        request.ws_refused = True
+        raise CherryPyHandshakeError(error) from None
+
+
 class WebSocketPlugin(plugins.SimplePlugin):
     """Serves websockets while the engine runs.
 
     The bus channel ``handle-websocket`` gives it a new one, ``websocket-broadcast``
-    sends to all. Stopping has two phases: before the HTTP server stops, every
+    sends to all, and on ``admit-websocket`` the tool asks before a 101 whether there is
+    room for one more. Stopping has two phases: before the HTTP server stops, every
     websocket is closed with 1001 and newcomers are turned away; after it, the
     manager's thread ends.
 
@@ -293,6 +317,7 @@ class WebSocketPlugin(plugins.SimplePlugin):
         self.bus.log("Starting WebSocket processing")
         self.bus.subscribe("stop", self.refuse)
         self.bus.subscribe("stop", self.cleanup)
+        self.bus.subscribe("admit-websocket", self.admit)
         self.bus.subscribe("handle-websocket", self.handle)
         self.bus.subscribe("websocket-broadcast", self.broadcast)
         self.manager.start()
@@ -306,11 +331,24 @@ class WebSocketPlugin(plugins.SimplePlugin):
         self.bus.log("Terminating WebSocket processing")
         self.bus.unsubscribe("stop", self.refuse)
         self.bus.unsubscribe("stop", self.cleanup)
+        self.bus.unsubscribe("admit-websocket", self.admit)
         self.bus.unsubscribe("handle-websocket", self.handle)
         self.bus.unsubscribe("websocket-broadcast", self.broadcast)
 
     # Behind the HTTP server (25): upgrades still under way are handed over until then.
     stop.priority = 75  # type: ignore[attr-defined]
+
+    def admit(self, environ: dict[str, Any]) -> HandshakeError | None:
+        """Say why there is no room for one more websocket; ``None`` when there is.
+
+        :param environ: the WSGI environ of the request that asks for one.
+        """
+        try:
+            ask_manager(self.manager, environ)
+        except HandshakeError as error:
+            # The bus would log whatever is raised as a failure of ours.
+            return error
+        return None
 
     def handle(self, ws_handler: Any, peer_addr: Any) -> None:
         """Serve a websocket whose handshake is complete.

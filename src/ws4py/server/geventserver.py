@@ -77,10 +77,12 @@ class WebSocketWSGIHandler(pywsgi.WSGIHandler):
         environ["ws4py.made"] = []
         if "HTTP_UPGRADE" in environ:
             environ["ws4py.socket"] = self.socket
+            environ["ws4py.manager"] = self.server.websockets
         try:
             super().run_application()
         finally:
             environ.pop("ws4py.socket", None)
+            environ.pop("ws4py.manager", None)
             websocket = take_made(environ)
         if websocket is not None and self.code == 101 and self.headers_sent:
             self._hand_over(websocket)

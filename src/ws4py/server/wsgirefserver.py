@@ -70,6 +70,8 @@ class WebSocketWSGIHandler(simple_server.ServerHandler):
         super().setup_environ()
         self.environ["ws4py.socket"] = connection
         self.environ["ws4py.made"] = []
+        # Made by the first websocket otherwise, before which nobody is served.
+        self.environ["ws4py.manager"] = getattr(self.request_handler.server, "manager", None)
         self.http_version = self.environ["SERVER_PROTOCOL"].rpartition("/")[2]
 
     def start_response(
@@ -109,6 +111,7 @@ class WebSocketWSGIHandler(simple_server.ServerHandler):
         self.result = _Started(self.result)
         environ: dict[str, Any] = self.environ or {}
         environ.pop("ws4py.socket", None)
+        environ.pop("ws4py.manager", None)
         websocket = take_made(environ)
         switching = self._is_switching()
         # Sets environ, headers and status to None.

@@ -23,7 +23,8 @@ from ws4py.protocol.extensions import Extensions
 from ws4py.protocol.handshake import Acceptance, Request, accept_request
 from ws4py.protocol.headers import Headers
 from ws4py.protocol.http11 import build_head
-from ws4py.server._default_manager import default_manager
+from ws4py.server._admission import Check, ask_manager, ask_program
+from ws4py.server._default_manager import default_manager, made_manager
 from ws4py.server._direct import take_socket
 from ws4py.server._takeover import discard, extend, kept_environ, send_all
 from ws4py.websocket import WebSocket
@@ -54,6 +55,9 @@ class WebSocketWSGIApplication:
     :param version: the protocol versions that are accepted.
     :param manager: serves the websockets where the server brings no manager of its
         own; ``None`` for the one of this process.
+    :param check: called with the environ of a request that is an acceptable handshake. It
+        returns ``None`` to let it in; an HTTP status from 400 to 599, a pair of such a
+        status and a reason, or raises :class:`~ws4py.exc.HandshakeError`, to refuse it.
     :param raise_errors: raise :class:`~ws4py.exc.HandshakeError`, as 0.6 did,
         instead of answering a refused request.
     :param settings: limits of these websockets, such as ``max_message_size``; the names
@@ -71,6 +75,7 @@ class WebSocketWSGIApplication:
         origins: Iterable[str] | str | None = None,
         version: Iterable[int] = WS_VERSION,
         manager: WebSocketManager | None = None,
+        check: Check | None = None,
         raise_errors: bool = False,
         **settings: Any,
     ) -> None:
@@ -81,6 +86,7 @@ class WebSocketWSGIApplication:
         self.origins = origins
         self.version = version
         self.manager = manager
+        self.check = check
         self.raise_errors = raise_errors
 
     def make_websocket(
@@ -95,6 +101,7 @@ class WebSocketWSGIApplication:
         copied = kept_environ(environ)
         # Not the program's, and the handler would be in its own environ.
         copied.pop("ws4py.made", None)
+        copied.pop("ws4py.manager", None)
         websocket = self.handler_cls(sock, protocols, extensions, copied)
         apply(websocket, self.settings)
         environ["ws4py.websocket"] = websocket
@@ -107,6 +114,8 @@ class WebSocketWSGIApplication:
         """
         try:
             accepted = self._judge(environ)
+            ask_manager(self._manager_of(environ), environ)
+            ask_program(self.check, environ)
         except HandshakeError as error:
             return self._refuse(error, environ, start_response)
         if "ws4py.socket" in environ:
@@ -125,6 +134,13 @@ class WebSocketWSGIApplication:
             log = logger.warning if error.status == HTTPStatus.FORBIDDEN else logger.info
             log("Refused a handshake for %s: %s", environ.get("PATH_INFO"), error)
             raise
+
+    def _manager_of(self, environ: Environ) -> Any:
+        """Who would serve this request's websocket; ``None`` where nobody knows yet."""
+        if "ws4py.socket" in environ:
+            return environ.get("ws4py.manager")
+        # An empty one is false.
+        return made_manager() if self.manager is None else self.manager
 
     def _refuse(
         self, error: HandshakeError, environ: Environ, start_response: StartResponse

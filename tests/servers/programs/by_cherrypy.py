@@ -3,7 +3,7 @@
 import cherrypy
 
 from common import announce, arguments
-from echo_app import CountedEcho, status
+from echo_app import CountedEcho, check, status
 from ws4py.server.cherrypyserver import WebSocketPlugin, WebSocketTool
 
 
@@ -15,6 +15,10 @@ class Root:
     @cherrypy.expose
     def ws(self):
         """The page behind the upgrade."""
+
+    @cherrypy.expose
+    def checked(self, **query):
+        """The page behind the upgrade that is checked."""
 
     @cherrypy.expose
     def status(self):
@@ -43,7 +47,8 @@ if __name__ == "__main__":
         "tools.websocket.protocols": ["echo"],
         "tools.websocket.extensions": ["permessage-deflate"],
     }
-    cherrypy.tree.mount(Root(), "/", {"/ws": echo})
+    checked = {**echo, "tools.websocket.check": check}
+    cherrypy.tree.mount(Root(), "/", {"/ws": echo, "/checked": checked})
     cherrypy.engine.signals.subscribe()
     cherrypy.engine.start()
     announce(cherrypy.server.bound_addr[1])
