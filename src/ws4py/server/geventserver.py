@@ -18,14 +18,18 @@ server spawns its requests from limits requests and not websockets; that is done
 
 from __future__ import annotations
 
+import http.client
 import io
 import ssl
+import time
 from typing import Any
 
+import gevent
 from gevent import pywsgi
 
 from ws4py._log import logger
 from ws4py.server._gevent_pool import GEventWebSocketPool
+from ws4py.server._request_head import HeadLimits, HeadTooLargeError
 from ws4py.server._takeover import take_buffered
 from ws4py.server.wsgiutils import WebSocketWSGIApplication, take_made
 
@@ -40,6 +44,10 @@ __all__ = [
 # Of a client; gevent's own for a body that is no good is an OSError as well.
 _LOST = (ConnectionError, TimeoutError, ssl.SSLError)
 
+_END = "\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+_TOO_LARGE = "431", f"HTTP/1.1 431 {http.client.responses[431]}{_END}".encode()
+_TOO_LATE = "408", f"HTTP/1.1 408 {http.client.responses[408]}{_END}".encode()
+
 _NOTHING = io.BytesIO()
 _NOTHING.close()
 
@@ -49,11 +57,19 @@ class WebSocketWSGIHandler(pywsgi.WSGIHandler):
 
     server: Any
     socket: Any
+    rfile: Any
     wsgi_input: Any
+
+    # The time for the head at hand, and whether the client has begun with it.
+    _patience: Any = gevent.Timeout(None)
+    _begun = False
 
     def handle(self) -> None:
         """Handle the connection's requests."""
         reader = self.rfile
+        # It has been running since the connection was accepted. On a connection that is
+        # kept alive it is the request that begins.
+        self._patience = self.server.patience_with(self.socket)
         try:
             super().handle()
         except OSError as error:
@@ -64,6 +80,36 @@ class WebSocketWSGIHandler(pywsgi.WSGIHandler):
             # Open, it would keep gevent's socket and its watchers as long as a program
             # keeps an environ.
             reader.close()
+
+    def handle_one_request(self) -> Any:
+        """Handle one request; 408, or nothing, is the answer to half of one."""
+        self._begun = False
+        try:
+            return super().handle_one_request()
+        except gevent.Timeout as late:
+            if late is not self._patience:
+                raise
+            logger.info("No request of %s: its head was not complete in time", self.client_address)
+            return _TOO_LATE if self._begun else None
+        finally:
+            self._patience.close()
+
+    def read_requestline(self) -> Any:
+        """Read the first line; the time runs from its first byte at the latest."""
+        self._begun = bool(self.rfile.peek(1))
+        if not self._patience.pending:
+            self._patience = self.server.patience_with(self.socket)
+        return super().read_requestline()
+
+    def read_request(self, raw_requestline: Any) -> Any:
+        """Read the rest of the head, within its limits."""
+        reader = self.rfile
+        self.rfile = HeadLimits(reader, len(raw_requestline))
+        try:
+            return super().read_request(raw_requestline)
+        finally:
+            self.rfile = reader
+            self._patience.close()
 
     def finalize_headers(self) -> None:
         """Finish the response's headers; a 101 has no Content-Length."""
@@ -100,6 +146,9 @@ class WebSocketWSGIHandler(pywsgi.WSGIHandler):
         if isinstance(error, _LOST):
             logger.info("Connection lost in the middle of a request: %s", error)
             return None
+        if isinstance(error, (HeadTooLargeError, http.client.HTTPException)):
+            logger.info("Refused a request of %s: %s", self.client_address, error)
+            return _TOO_LARGE
         return super()._handle_client_error(error)
 
     def _hand_over(self, websocket: Any) -> None:
@@ -133,7 +182,13 @@ class WSGIServer(pywsgi.WSGIServer):
     handler_class = WebSocketWSGIHandler
     pool: Any
 
+    #: Seconds that a client has for the whole head of a request, the TLS handshake
+    #: included; ``None`` for any time.
+    open_timeout: float | None = 10.0
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        # Those that began with TLS, until their first request is read.
+        self._deadlines: dict[Any, float] = {}
         self._kept_open: set[Any] = set()
         self._own = GEventWebSocketPool()
         super().__init__(*args, **kwargs)
@@ -168,20 +223,42 @@ class WSGIServer(pywsgi.WSGIServer):
 
     def wrap_socket_and_handle(self, client_socket: Any, address: Any) -> Any:
         """Handle a TLS connection, and close it unless it became a websocket."""
-        try:
-            sock = self.wrap_socket(client_socket, **self.ssl_args)
-        except OSError as error:
-            # A client that vanished or speaks no TLS is not worth a traceback.
-            logger.info("No TLS with %s: %s", address, error)
-            client_socket.close()
+        sock = self._begin_tls(client_socket, address)
+        if sock is None:
             return None
         try:
             return self.handle(sock, address)
         finally:
+            self._deadlines.pop(sock, None)
             if sock in self._kept_open:
                 self._kept_open.discard(sock)
             else:
                 sock.close()
+
+    def patience_with(self, sock: Any) -> gevent.Timeout:
+        """Start the time that a client has for its request's head, or what TLS left of it."""
+        seconds = self.open_timeout
+        deadline = self._deadlines.pop(sock, None)
+        if seconds is not None and deadline is not None:
+            seconds = max(deadline - time.monotonic(), 0)
+        return gevent.Timeout.start_new(seconds)
+
+    def _begin_tls(self, client_socket: Any, address: Any) -> Any:
+        """Return the TLS socket; ``None`` when the client did not come so far."""
+        begun, sock = time.monotonic(), client_socket
+        arguments = {**self.ssl_args, "do_handshake_on_connect": False}
+        try:
+            with gevent.Timeout(self.open_timeout):
+                sock = self.wrap_socket(client_socket, **arguments)
+                sock.do_handshake()
+        except (OSError, gevent.Timeout) as error:
+            # A client that vanished or speaks no TLS is not worth a traceback.
+            logger.info("No TLS with %s: %s", address, error)
+            sock.close()
+            return None
+        if self.open_timeout is not None:
+            self._deadlines[sock] = begun + self.open_timeout
+        return sock
 
     def start(self) -> None:
         """Start accepting connections; possible again after :meth:`stop`."""

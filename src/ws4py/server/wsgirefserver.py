@@ -21,6 +21,7 @@ hold up the next. Websockets are served by a manager in either case.
 from __future__ import annotations
 
 import contextlib
+import io
 import itertools
 import socketserver
 import ssl
@@ -37,6 +38,7 @@ from ws4py._log import logger
 from ws4py._transport import is_tls
 from ws4py._wire.codes import GOING_AWAY
 from ws4py.manager import WebSocketManager
+from ws4py.server._request_head import MAX_LINE, HeadLimits, HeadTooLargeError, PatientReader
 from ws4py.server._takeover import discard, take_buffered
 from ws4py.server.wsgiutils import WebSocketWSGIApplication, take_made
 
@@ -47,7 +49,6 @@ __all__ = [
     "WebSocketWSGIRequestHandler",
 ]
 
-_MAX_REQUEST_LINE = 65536
 _LOST = (ConnectionError, TimeoutError, ssl.SSLError)
 
 
@@ -152,21 +153,31 @@ class WebSocketWSGIRequestHandler(simple_server.WSGIRequestHandler):
     #: Makes the handler of a request; the override point for subclasses.
     WebSocketWSGIHandler = WebSocketWSGIHandler
 
-    #: Seconds that a client may leave us waiting for its request.
+    #: Seconds for one read of the request, its body included.
     timeout = 10.0
+
+    def setup(self) -> None:
+        """Begin with the connection; the time for the request's head is running."""
+        super().setup()
+        self.rfile.close()
+        patience = getattr(self.server, "open_timeout", None)
+        self._raw = PatientReader(self.connection, self.timeout, patience)
+        self.rfile = io.BufferedReader(self._raw)
 
     def handle(self) -> None:
         """Serve the request."""
+        # For answers to what was no request, or not yet.
+        self.requestline = self.request_version = self.command = ""
         try:
-            self.raw_requestline = self.rfile.readline(_MAX_REQUEST_LINE + 1)
-            if len(self.raw_requestline) > _MAX_REQUEST_LINE:
-                self.requestline = self.request_version = self.command = ""
-                self.send_error(414)
-                return
-            if not self.parse_request():
-                return
-        except TimeoutError:
-            logger.info("A client sent no request within %s s", self.timeout)
+            complete = self._read_head()
+        except TimeoutError as error:
+            logger.info("No request of %s: %s", self.client_address, error)
+            self._raw.head_is_read()
+            if self._raw.begun:
+                self.send_error(408)
+            return
+        self._raw.head_is_read()
+        if not complete:
             return
         streams: tuple[Any, Any] = (self.rfile, self.wfile)
         handler = self.WebSocketWSGIHandler(
@@ -177,6 +188,22 @@ class WebSocketWSGIRequestHandler(simple_server.WSGIRequestHandler):
         )
         handler.request_handler = self
         handler.run(self.server.get_app())  # type: ignore[attr-defined]  # a WSGI server
+
+    def _read_head(self) -> bool:
+        """Read the request's head; ``False`` when it was none, which has been answered."""
+        self.raw_requestline = self.rfile.readline(MAX_LINE + 1)
+        if len(self.raw_requestline) > MAX_LINE:
+            self.send_error(414)
+            return False
+        reader: Any = self.rfile
+        self.rfile = HeadLimits(reader, len(self.raw_requestline))  # type: ignore[assignment]
+        try:
+            return self.parse_request()
+        except HeadTooLargeError as error:
+            self.send_error(431, explain=str(error))
+            return False
+        finally:
+            self.rfile = reader
 
     def hand_over(self, websocket: Any) -> None:
         """Give the socket to the server's manager, which keeps it."""
@@ -198,6 +225,10 @@ class WSGIServer(simple_server.WSGIServer):
 
     #: A :class:`~ws4py.manager.WebSocketManager`, or ``None`` while there is none.
     manager: WebSocketManager | None = None
+
+    #: Seconds that a client has for the whole head of its request, the TLS handshake
+    #: included; ``None`` for any time.
+    open_timeout: float | None = 10.0
 
     _closed = False
 
