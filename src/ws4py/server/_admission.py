@@ -19,8 +19,9 @@ from ws4py.protocol.http11 import build_head
 
 __all__ = ["Check", "ask_manager", "ask_program", "is_redirect"]
 
-#: ``None`` to let the request in; a status, a status and a reason, or a ``HandshakeError``
-#: to refuse it.
+#: Is given the WSGI environ of a request that is an acceptable handshake. Returns ``None`` to
+#: let it in; an HTTP status from 400 to 599, or a pair of one and a reason, to refuse it. May
+#: raise a :class:`~ws4py.exc.HandshakeError`, and in CherryPy its errors, to do the same.
 Check = Callable[[dict[str, Any]], int | tuple[int, str] | None]
 
 _BROKEN = HTTPStatus.INTERNAL_SERVER_ERROR

@@ -138,10 +138,7 @@ class WebSocketTool(cherrypy.Tool):
         :param heartbeat_freq: seconds between pings, ``None`` or 0 for none.
         :param origins: which pages may connect: ``None`` for those of this host,
             a list such as ``["https://example.org"]``, or ``"*"`` for all.
-        :param check: called with the WSGI environ of a request that is an acceptable
-            handshake. It returns ``None`` to let it in; an HTTP status from 400 to 599, a
-            pair of such a status and a reason, or raises
-            :class:`~ws4py.exc.HandshakeError` or an error of CherryPy's, to refuse it.
+        :param check: says who may come in; see :data:`ws4py.server._admission.Check`.
         :param settings: limits of this path, such as ``max_message_size``; the names are
             those of :class:`~ws4py._settings.Settings`.
         :raises CherryPyHandshakeError: the request is no acceptable handshake, or is refused.
