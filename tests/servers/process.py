@@ -30,7 +30,9 @@ class ServedProcess:
         self.kind = kind
         self.tls = certificates().client_context() if tls else None
         self.output = folder / "output.txt"
-        with self.output.open("wb") as sink:
+        # Appended to, as by the server that opens it once more for its own log: otherwise
+        # they would write over each other.
+        with self.output.open("ab") as sink:
             self.process = subprocess.Popen(
                 [*kind.arguments(tls), *options],
                 stdin=subprocess.DEVNULL,
