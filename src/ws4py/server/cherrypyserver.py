@@ -158,8 +158,7 @@ class WebSocketTool(cherrypy.Tool):
             kept_environ(request.wsgi_environ),
             heartbeat_freq=heartbeat_freq,
         )
-        if given:
-            apply(request.ws_handler, given)
+        apply(request.ws_handler, given)
         # Last, so that a constructor that raises leaves no trace in the answer.
         response.status = "101 Switching Protocols"
         for name, value in extend(request.ws_handler, accepted):
