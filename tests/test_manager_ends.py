@@ -11,6 +11,7 @@ from tests.support.raw import CLOSE, PING, PONG, TEXT, close_frame, frame
 from tests.support.serving import Recorder, serving
 from tests.support.sockets import KINDS, PLAIN, TLS
 from tests.support.waiting import wait_until
+from ws4py.exc import ConnectionClosed
 
 GONE = (1006, "Going away")
 
@@ -313,3 +314,22 @@ class TestRaising:
         assert peer.at_end()
         peer.sock.close()
         assert websocket.wait_end()[0] == 1006
+
+
+def test_a_relay_to_one_that_is_over_does_not_end_the_sender(served, caplog):
+    other, other_peer = served.connect()
+
+    class Relaying(Recorder):
+        def received_message(self, message):
+            super().received_message(message)
+            other.send(message)
+
+    websocket, peer = served.connect(Relaying)
+    other_peer.sock.close()
+    other.wait_end()
+    for text in (b"1", b"2"):
+        peer.send(frame(TEXT, text))
+    wait_until(lambda: websocket.messages == [b"1", b"2"])
+    assert websocket.ends == []
+    raised = [record.exc_info[0] for record in caplog.records if record.exc_info]
+    assert raised == [ConnectionClosed] * 2

@@ -8,7 +8,6 @@ the business of the shell.
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -345,10 +344,12 @@ class WebSocket(Connected):
         return True
 
     def _callback_raised(self, callback: Callable[..., object], error: BaseException) -> bool:
+        if isinstance(error, ConnectionClosed) and self._is_gone():
+            logger.debug("%s: its connection has ended meanwhile", _name(callback))
+            return True
         if isinstance(error, ConnectionClosed):
-            # Of another connection: that one's end must not become this one's.
-            level = logging.DEBUG if self._is_gone() else logging.ERROR
-            logger.log(level, "%s raised; that connection is over", _name(callback), exc_info=error)
+            # Of another one, whose end must not become the end of this one.
+            logger.error("%s raised", _name(callback), exc_info=error)
             return True
         logger.error("%s raised; closing its connection", _name(callback), exc_info=error)
         self._fail(INTERNAL_ERROR, "the handler raised an exception")

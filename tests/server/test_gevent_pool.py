@@ -48,6 +48,20 @@ def test_a_pool_of_ones_own_is_respected_and_limits_requests_only():
             client.sock.close()
 
 
+def test_a_pools_settings_are_those_of_its_websockets():
+    with serving(WSGIServer, application_of(EchoWebSocket)) as served:
+        served.server.websockets = GEventWebSocketPool(max_message_size=10)
+        # The limits of messages are read when the connection is made.
+        with served.connect() as client:
+            client.send(frame(TEXT, b"0123456789") + frame(TEXT, b"0123456789a"))
+            assert client.read_frame() == Frame(TEXT, b"0123456789")
+            refused = client.read_frame()
+            assert refused.close_code == 1009
+            assert b"max_message_size 10" in refused.payload
+    with pytest.raises(TypeError, match="max_mesage_size"):
+        GEventWebSocketPool(max_mesage_size=10)
+
+
 @pytest.mark.parametrize("own_spawn", [False, True])
 def test_a_pools_size_limits_what_it_says(own_spawn):
     settings = {"spawn": Pool(5)} if own_spawn else {}

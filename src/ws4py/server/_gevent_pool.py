@@ -16,7 +16,9 @@ from ws4py._engine.door import Door, peer_of
 from ws4py._engine.guard import guarded
 from ws4py._engine.turn_away import turn_away
 from ws4py._log import logger
+from ws4py._settings import checked, fill_in
 from ws4py._wire.codes import GOING_AWAY, TRY_AGAIN_LATER
+from ws4py.protocol.limits import DEFAULT_MEMORY_BUDGET
 from ws4py.server._hub import Hub, HubChannel
 from ws4py.websocket import WebSocket
 
@@ -32,6 +34,12 @@ class GEventWebSocketPool(Pool):
         ``None`` for 64 fewer than the process may open files.
     :param max_connections_per_address: how many from one address, which behind a proxy is the
         proxy's; ``None`` for any number.
+    :param memory_budget: bytes that all websockets together may make the process hold; see
+        :class:`~ws4py.manager.WebSocketManager`.
+    :param settings: for every websocket whose class, and whose application, has none of its
+        own; the names are those of :class:`~ws4py._settings.Settings`.
+    :raises TypeError: a setting that there is not, or that is no number.
+    :raises ValueError: a negative setting.
     """
 
     #: Seconds that :meth:`clear` gives the peers to complete the closing handshake.
@@ -46,8 +54,11 @@ class GEventWebSocketPool(Pool):
         greenlet_class: Any = None,
         *,
         max_connections_per_address: int | None = None,
+        memory_budget: int | None = DEFAULT_MEMORY_BUDGET,
+        **settings: Any,
     ) -> None:
         super().__init__(size, greenlet_class)
+        self._settings = checked(settings, type(self).__name__)
         self.max_connections_per_address = max_connections_per_address
         self._door = Door("the pool's size")
         #: The websockets that are served.
@@ -55,7 +66,7 @@ class GEventWebSocketPool(Pool):
         # With the event of those whose end somebody waits for.
         self._channels: dict[HubChannel, Event | None] = {}
         self._runners: dict[gevent.Greenlet, Any] = {}
-        self._hub = Hub(self._forget, self._channels.keys())
+        self._hub = Hub(self._forget, self._channels.keys(), memory_budget)
 
     def admit(self, address: str | None = None) -> None:
         """Ask, before a 101 is sent, whether there is room for one more websocket.
@@ -89,6 +100,8 @@ class GEventWebSocketPool(Pool):
         logger.info("Managing websocket %s", format_addresses(websocket))
         if _runs_itself(websocket):
             return self._run(websocket, address)
+        if self._settings:
+            fill_in(websocket, self._settings, WebSocket)
         channel = HubChannel(self._hub, websocket)
         self._channels[channel] = None
         self.websockets.add(websocket)

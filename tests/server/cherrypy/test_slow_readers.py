@@ -47,12 +47,28 @@ def test_others_get_every_broadcast_and_their_echoes(app):
     wait_until(lambda: app.journal.count("closed") == _SLOW + _OTHERS)
 
 
-def test_a_slow_reader_gets_everything_when_it_reads_at_last(app):
+def test_a_slow_reader_is_closed_in_the_end(app):
     slow, others = serving(app, 1), serving(app, 1)
     read_broadcasts(app, others)
-    for _ in range(_BROADCASTS):
-        assert slow[0].read_frame() == Frame(BINARY, _PAYLOAD)
+    (websocket,) = (each for each in app.manager if each.server_terminated)
+    assert websocket._outlet.unsent <= (
+        websocket.unsent_soft_limit + websocket.unsent_hard_limit + 2 * (len(_PAYLOAD) + 10)
+    )
+    received = [slow[0].read_frame() for _ in range(_BROADCASTS // 10)]
+    while received[-1].opcode == BINARY:
+        received.append(slow[0].read_frame())
+    assert received[-1].close_code == 1008
+    assert b"unsent_hard_limit" in received[-1].payload
     close_all(slow + others)
+
+
+def test_a_slow_reader_gets_everything_when_it_reads_at_last():
+    with cherrypy_app(config={"/ws": {"tools.websocket.unsent_hard_limit": None}}) as app:
+        slow, others = serving(app, 1), serving(app, 1)
+        read_broadcasts(app, others)
+        for _ in range(_BROADCASTS):
+            assert slow[0].read_frame() == Frame(BINARY, _PAYLOAD)
+        close_all(slow + others)
 
 
 def test_the_stop_is_bounded(app):
