@@ -18,6 +18,7 @@ cdef class SwitchingLane(Lane):
     # Whose turn it is, in both senses.
     cdef Link served
     cdef uint32_t turns
+    cdef uint64_t began
     # Of the descriptors that epoll has told of, the first that has not been served.
     cdef int next
     # Not to be served now: a callback waits, or the Python lane is at work.
@@ -31,8 +32,8 @@ cdef class SwitchingLane(Lane):
 
     @property
     def unfinished(self):
-        """The turn that was interrupted has left something to do."""
-        return self.next < self.ready or bool(self.dirty)
+        """The turn that was interrupted has left something to do now."""
+        return bool(self.dirty) or self._goes_on()
 
     def attach(self, int fd, channel, websocket, connection, Py_ssize_t largest, size_t soft):
         """Serve a connection, as soon as it is told by :meth:`allow`."""
@@ -77,30 +78,30 @@ cdef class SwitchingLane(Lane):
 
     # -- A turn ------------------------------------------------------------------
 
-    def turn(self):
+    def turn(self, bint first):
         """Serve whoever is ready, in the calling greenlet.
 
         Ends behind everybody, after some milliseconds, or with the callback that interrupted it.
+
+        :param first: it goes on with no other that was interrupted.
         """
         cdef uint32_t mine
-        cdef uint64_t began = _now()
         cdef epoll_event *event
         self.turns += 1
         mine = self.turns
         self.running = True
         self.thread = PyThread_get_thread_ident()
-        self.since = began
+        self.since = _now()
+        if first:
+            self.began = self.since
         try:
             self._flush_all()
-            if self.next == self.ready:
+            if first and self.next == self.ready:
                 self._look()
-            while mine == self.turns and self.next < self.ready:
+            while mine == self.turns and self._goes_on():
                 event = &self.events[self.next]
                 self.next += 1
                 self._serve_one(event.data.fd, event.events)
-                if _now() - began > _HOLD_NANOSECONDS:
-                    # The hub's others have a turn now; epoll still tells of the rest.
-                    break
             if mine == self.turns:
                 self._flush_all()
         finally:
@@ -117,6 +118,10 @@ cdef class SwitchingLane(Lane):
         self.thread = 0
         self.alone = NULL
         return None if link is None else link.channel
+
+    cdef bint _goes_on(self) noexcept:
+        """There are more to be served before the hub's others have a turn; epoll tells of these again."""
+        return self.next < self.ready and _now() - self.began <= _HOLD_NANOSECONDS
 
     cdef int _flush_all(self) except -1:
         while self.dirty:

@@ -90,9 +90,10 @@ class HubLane:
     def _readable(self) -> None:
         """In the hub: nothing here may block."""
         lane = self._lane
-        unfinished = True
-        while unfinished and lane is not None and lane is self._lane:
-            turn = gevent.Greenlet(lane.turn)
+        goes_on, first = True, True
+        # It closes with its last connection, maybe in the middle.
+        while goes_on and lane is not None and lane is self._lane:
+            turn = gevent.Greenlet(lane.turn, first)
             turn.switch()
             if not lane.running:
                 return
@@ -100,4 +101,4 @@ class HubLane:
             channel = lane.give_way()
             if channel is not None:
                 channel.begin_work(turn)
-            unfinished = lane.unfinished
+            goes_on, first = lane.unfinished, False
