@@ -1,8 +1,9 @@
 """gevent's hub in the place of our loop: the same channels, no thread, no idle greenlet.
 
-An idle websocket is an ``io`` watcher. When its descriptor is ready, a greenlet
-does the work and may block cooperatively in a callback; meanwhile the watcher is
-stopped, so callbacks of one connection stay ordered and never run two at once.
+An idle websocket is an ``io`` watcher, or nothing at all where it fits into the fast
+lane (:mod:`ws4py.server._hub_lane`). When its descriptor is ready, a greenlet does the
+work and may block cooperatively in a callback; meanwhile nobody reads from it, so
+callbacks of one connection stay ordered and never run two at once.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ class Hub:
         self.pulses = Pulses(lambda: members, self.timers)
         #: What the channels hold.
         self.ledger = Ledger(budget)
-        #: For the common case, where it is compiled.
+        #: Where it is compiled.
         self.lane = HubLane() if COMPILED else None
         if self.lane is not None:
             self.ledger.count(self.lane)
@@ -128,7 +129,8 @@ class HubChannel(Channel):
 
     The reading watcher is stopped while a greenlet is at work; the writing one,
     which exists only while something is unsent, is not, so output flows while a
-    callback blocks.
+    callback blocks. In the fast lane there is neither, and the lane is told who
+    is at work.
     """
 
     __slots__ = ("_events", "_more", "_reader", "_work", "_worker", "_writer")
@@ -151,7 +153,7 @@ class HubChannel(Channel):
     def hold(self) -> None:
         """See :class:`ws4py._outlet.Outlet`."""
         super().hold()
-        if self._link is None:
+        if self._serving and self._link is None:
             # Runs when all have been answered, or as soon as a callback waits.
             gevent.spawn(guarded, self._let_out)
 
@@ -192,12 +194,12 @@ class HubChannel(Channel):
         waiting = self._work
         assert waiting is not None
         try:
-            while waiting:
-                self._do(waiting.pop(0))
-                if self._more and not waiting:
+            while waiting or self._more:
+                if not waiting:
                     # Others have a turn in between.
                     gevent.sleep(0)
                     waiting.append(self._serve_more)
+                self._do(waiting.pop(0))
         finally:
             self._worker = self._work = None
             self._arm_reader()
