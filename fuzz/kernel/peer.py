@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import random
 import select
 import socket
+import ssl
 import struct
 
+from fuzz.kernel.links import receive, send
 from fuzz.wire import (
     BINARY,
     CLOSE,
@@ -38,8 +39,6 @@ def message(kind: str, number: int, size: int) -> bytes:
 
 class Peer:
     """A client: a script of messages, and what has come back so far.
-
-    It makes every system call through `os`, on a descriptor that is not armed.
 
     :param rng: its choices.
     :param number: which of the connections it is.
@@ -122,16 +121,21 @@ class Peer:
     def _write(self) -> None:
         with contextlib.suppress(BlockingIOError):
             while self._out:
-                del self._out[: os.write(self.sock.fileno(), self._out[:_CHUNK])]
+                del self._out[: send(self.sock, bytes(self._out[:_CHUNK]))]
 
     def _read(self) -> None:
-        try:
-            data = os.read(self.sock.fileno(), _CHUNK)
-        except BlockingIOError:
-            return
-        if not data:
-            self._finish()
-            return
+        with contextlib.suppress(BlockingIOError):
+            while not self.finished:
+                data = receive(self.sock, _CHUNK)
+                if not data:
+                    self._finish()
+                    return
+                self._take_all(data)
+                if not isinstance(self.sock, ssl.SSLSocket):
+                    return
+                # It may have more that no poller tells of.
+
+    def _take_all(self, data: bytes) -> None:
         self._in += data
         while not self.finished and (found := take_frame(self._in, self._at)) is not None:
             taken, self._at = found
@@ -183,7 +187,8 @@ class Peer:
             self._finish()
         elif self.ending == "half-close":
             with contextlib.suppress(OSError):
-                self.sock.shutdown(socket.SHUT_WR)
+                # Below TLS, without its goodbye.
+                socket.socket.shutdown(self.sock, socket.SHUT_WR)
         else:
             self._out += frame(CLOSE, close_payload(self.close_code), key=b"abcd")
             if self.ending == "close-and-go":

@@ -8,9 +8,11 @@ import select
 import socket
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from fuzz.kernel.links import tcp, tls
 from fuzz.kernel.peer import Peer, message
 from fuzz.kernel.shim import Kernel
 from ws4py._engine.lane import default_poller
@@ -26,6 +28,11 @@ __all__ = ["Scenario"]
 DEADLINE = 10.0
 _PER_SEED, _PER_ACT = 200, 10
 _ABNORMAL = 1006
+_LINKS: tuple[Callable[[], tuple[socket.socket, socket.socket]], ...] = (
+    *(socket.socketpair,) * 12,
+    *(tcp,) * 6,
+    tls,
+)
 _GOING_AWAY = 1001
 
 
@@ -117,9 +124,9 @@ class Scenario:
 
     def _connect(self, number: int) -> None:
         rng = self._rng
-        tcp = rng.random() < 0.3
-        ours, theirs = _tcp() if tcp else socket.socketpair()
-        if not tcp and rng.random() < 0.4:
+        make = rng.choice(_LINKS)
+        ours, theirs = make()
+        if make is socket.socketpair and rng.random() < 0.4:
             # With TCP, a queue that short would wait for delayed acknowledgements.
             ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, rng.choice((2048, 20_000)))
         websocket = Echo(ours)
@@ -269,13 +276,3 @@ def _descriptors() -> dict[str, str]:
         with contextlib.suppress(FileNotFoundError):
             found[entry.name] = str(entry.readlink())
     return found
-
-
-def _tcp() -> tuple[socket.socket, socket.socket]:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        theirs = socket.create_connection(listener.getsockname())
-        while True:
-            # The kernel may refuse a few times.
-            with contextlib.suppress(OSError):
-                ours, _ = listener.accept()
-                return ours, theirs
