@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from fuzz.kernel.door import Door
 from fuzz.kernel.links import tcp, tls
 from fuzz.kernel.peer import Peer, message
 from fuzz.kernel.shim import Kernel
@@ -46,9 +47,13 @@ class Echo(WebSocket):
         self.begun = 0
         self.ends: list[int] = []
         self.late = 0
+        #: Has its descriptor armed, where that is not done before.
+        self.arm: Callable[[], object] | None = None
 
     def opened(self) -> None:
         """See the base class."""
+        if self.arm is not None:
+            self.arm()
         self.begun += 1
 
     def received_message(self, message: Message) -> None:
@@ -85,6 +90,7 @@ class Scenario:
         self._sent: dict[str, int] = {"push": 0, "cast": 0}
         self._pushed: dict[int, list[int]] = {}
         self._manager = self._make_manager()
+        self._door: Door | None = None
 
     def _make_manager(self) -> WebSocketManager:
         loops = self._rng.choice((1, 1, 1, 2))
@@ -100,18 +106,23 @@ class Scenario:
 
     def run(self) -> None:
         """Do all of it."""
-        late_start = self._rng.random() < 0.1
+        rng = self._rng
+        late_start, door = rng.random() < 0.1, rng.random() < 0.05
         if not late_start:
             self._start()
-        for number in range(self._rng.choice((1, 2, 3, 8))):
-            self._connect(number)
-        if late_start:
-            self._start()
+        if door and not late_start and not self._starved:
+            self._door = Door(self._manager, self._make)
         try:
+            for number in range(rng.choice((1, 2, 3, 8))):
+                (self._connect if self._door is None else self._call_at_door)(number)
+            if late_start:
+                self._start()
             self._serve_all()
         finally:
             self._manager.stop()
             self._manager.join(DEADLINE)
+            if self._door is not None:
+                self._door.close()
             for peer in self._peers:
                 peer.close()
         assert not self._manager.is_alive(), "the manager's thread did not end"
@@ -133,13 +144,33 @@ class Scenario:
         self._websockets.append(websocket)
         peer = Peer(theirs, random.Random(rng.random()), number)
         self._peers.append(peer)
-        no_room = rng.random() < 0.02
-        seed = rng.randrange(2**63)
-        self._kernel.arm(ours.fileno(), number, seed, self._soft, self._fatal, no_room=no_room)
+        self._arm(ours, number, rng.randrange(2**63), no_room=rng.random() < 0.02)
         if rng.random() < 0.2:
             # What came behind the handshake.
             websocket.buf = peer.early(rng)
         self._manager.add(websocket)
+
+    def _arm(self, ours: socket.socket, number: int, seed: int, *, no_room: bool) -> None:
+        self._kernel.arm(ours.fileno(), number, seed, self._soft, self._fatal, no_room=no_room)
+
+    def _make(self, *arguments: Any, **keywords: Any) -> Echo:
+        """At the door, on the server's thread: one connection after the other."""
+        websocket = Echo(*arguments, **keywords)
+        number = len(self._websockets)
+        self._websockets.append(websocket)
+        websocket.arm = lambda: self._arm(websocket.sock, number, number, no_room=False)
+        return websocket
+
+    def _call_at_door(self, number: int) -> None:
+        assert self._door is not None
+        sock, early = self._door.connect()
+        assert not early, early
+        self._peers.append(Peer(sock, random.Random(self._rng.random()), number))
+        websocket = self._websockets[number]
+        # Behind the 101 it is handed over, and a broadcast has to meet it.
+        while websocket not in self._manager and not websocket.ends:
+            assert time.monotonic() < self._deadline, "it was not handed over"
+            time.sleep(0.001)
 
     # -- Traffic -----------------------------------------------------------------
 
