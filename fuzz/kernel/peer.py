@@ -163,8 +163,12 @@ class Peer:
             self._take_push(payload)
 
     def _take_push(self, payload: bytes) -> None:
-        kind, number = payload[:4].decode(), int(payload[4:10])
-        assert payload == message(kind, number, len(payload) - 11) or b":" in payload
+        kind, digits = payload[:4].decode("latin-1"), payload[4:10]
+        assert kind in self.pushed, f"nobody sent {payload[:20]!r}"
+        assert digits.isdigit(), f"nobody sent {payload[:20]!r}"
+        number = int(digits)
+        characters = len(payload.decode()) - len("push000000:")
+        assert payload == message(kind, number, 2 * characters), f"{kind} {number} was changed"
         before = self.pushed[kind]
         assert not before or before[-1] < number, f"{kind} {number} came behind {before[-1]}"
         before.append(number)
