@@ -18,6 +18,7 @@ from fuzz.places import CACHE, ROOT
 __all__ = ["main"]
 
 _FOLDER = CACHE / "sanitize"
+_REPORTS = _FOLDER / "reports"
 _COPIED = ("src", "setup.py", "pyproject.toml", "README.md", "LICENSE", "MANIFEST.in")
 _MODULES = ("_wire/octets_c", "_wire/codec_c", "_sending_c", "_engine/lane_c")
 _FLAGS = "-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -g"
@@ -63,8 +64,9 @@ def main() -> int:
             errors="replace",
         )
         told = [*done.stdout.splitlines(), *done.stderr.splitlines()]
-        if done.returncode:
-            print("\n".join(told[-120:]))
+        reports = [path.read_text(errors="replace") for path in _REPORTS.iterdir()]
+        if done.returncode or reports:
+            print("\n".join([*told[-60:], *(each[:5000] for each in reports[:3])]))
             print(f"sanitize: {name} FAILED with status {done.returncode}")
             return 1
         print("\n".join(told[-1:]), flush=True)
@@ -90,6 +92,8 @@ def build() -> None:
     """
     copy = _FOLDER / "copy"
     shutil.rmtree(copy, ignore_errors=True)
+    shutil.rmtree(_REPORTS, ignore_errors=True)
+    _REPORTS.mkdir(parents=True)
     copy.mkdir(parents=True)
     leave = shutil.ignore_patterns("*.so", "__pycache__", "*.egg-info")
     for name in _COPIED:
@@ -121,8 +125,9 @@ def environment() -> dict[str, str]:
         **os.environ,
         "PYTHONPATH": f"{_FOLDER / 'copy' / 'src'}{os.pathsep}{ROOT}",
         "LD_PRELOAD": f"{_runtime('libasan.so')}:{_runtime('libubsan.so')}",
-        "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=0:allocator_may_return_null=1",
-        "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
+        # To files: what a process writes as it dies, pytest would swallow.
+        "ASAN_OPTIONS": f"detect_leaks=0:allocator_may_return_null=1:log_path={_REPORTS}/asan",
+        "UBSAN_OPTIONS": f"print_stacktrace=1:halt_on_error=1:log_path={_REPORTS}/ubsan",
         # Every object of Python's is an allocation of its own then, with its borders watched.
         "PYTHONMALLOC": "malloc",
         "WS4PY_REQUIRE_ALL": "1",
