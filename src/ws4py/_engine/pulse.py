@@ -29,6 +29,8 @@ class Ping(NamedTuple):
     payload: bytes
     #: When, by the monotonic clock.
     sent: float
+    #: Which look through the connections it was.
+    look: int
 
 
 class Beating(Protocol):
@@ -77,11 +79,11 @@ class Pulses:
         if not members:
             del self._rhythms[rhythm]
             return
-        ping = Ping(secrets.token_bytes(_TOKEN_SIZE), time.monotonic())
+        ping = Ping(secrets.token_bytes(_TOKEN_SIZE), time.monotonic(), count)
         parts = max(1, round(rhythm[0] / _step(rhythm)))
         for member in members:
             # By their descriptors, so that they are not all pinged at once.
-            guarded(_look_at, member, rhythm[1], ping, (member.fd + count) % parts == 0)
+            guarded(_look_at, member, rhythm, ping, (member.fd + count) % parts == 0)
         self._look_later(rhythm, count + 1)
 
 
@@ -89,10 +91,12 @@ def _step(rhythm: Rhythm) -> float:
     return min(each for each in rhythm if each is not None) / _STEPS
 
 
-def _look_at(member: Beating, timeout: float | None, ping: Ping, due: bool) -> None:
-    last = member.last_ping
+def _look_at(member: Beating, rhythm: Rhythm, ping: Ping, due: bool) -> None:
+    last, timeout = member.last_ping, rhythm[1]
     if last is not None and timeout is not None and not member.is_heard():
-        if ping.sent - last.sent >= timeout:
+        # Looks and not seconds: somebody may have held up the loop, which has not heard
+        # then what was said meanwhile.
+        if (ping.look - last.look) * _step(rhythm) >= timeout:
             member.fall_silent(timeout)
     elif due:
         member.beat(ping)
