@@ -75,7 +75,8 @@ def checked(settings: Mapping[str, Any], where: str) -> dict[str, Any]:
         kinds = (int, float) if name in _SECONDS else int
         if not isinstance(value, kinds) or isinstance(value, bool):
             raise TypeError(f"{name} has to be a number, not {value!r}")
-        if value < 0:
+        # Which is not true of what is no number at all, either.
+        if not value >= 0:
             raise ValueError(f"{name} must not be negative, which {value!r} is")
     return dict(settings)
 
@@ -84,9 +85,9 @@ def apply(websocket: Any, settings: Mapping[str, Any]) -> None:
     """Put settings onto a connection that has not received anything yet."""
     for name, value in settings.items():
         setattr(websocket, name, value)
-    stream = websocket.stream if any(name in settings for name in _OF_MESSAGES) else None
+    stream = getattr(websocket, "stream", None)
     # A handler that is not ours reads frames in its own way.
-    if isinstance(stream, Stream):
+    if isinstance(stream, Stream) and any(name in settings for name in _OF_MESSAGES):
         stream.connection.limits = Limits(*(getattr(websocket, name) for name in _OF_MESSAGES))
 
 

@@ -64,3 +64,12 @@ def test_negative_is_at_once():
     timers.after(-1, list)
     assert timers.wait() == 0
     assert len(timers.due()) == 1
+
+
+@pytest.mark.parametrize("seconds", [1e6, 1e12, float("inf")])
+def test_no_system_is_asked_to_wait_too_long(clock, seconds):
+    timers = Timers(lambda: None)
+    timers.after(seconds, lambda: None)
+    assert timers.wait() == 86_400
+    clock.now += 86_400
+    assert timers.due() == []

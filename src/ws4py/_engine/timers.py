@@ -12,6 +12,8 @@ from collections.abc import Callable
 
 __all__ = ["Timer", "Timers"]
 
+_DAY = 86_400.0
+
 
 class Timer:
     """One deadline; :meth:`cancel` makes it forget its callable at once."""
@@ -46,11 +48,14 @@ class Timers:
         return timer
 
     def wait(self) -> float | None:
-        """Seconds until the next deadline, 0 when it has passed, ``None`` without one."""
+        """Seconds until the next deadline, 0 when it has passed, ``None`` without one.
+
+        A day at the most, since systems take no arbitrarily long time.
+        """
         heap = self._heap
         while heap and heap[0][2].callback is None:
             heapq.heappop(heap)
-        return max(0.0, heap[0][0] - time.monotonic()) if heap else None
+        return min(max(0.0, heap[0][0] - time.monotonic()), _DAY) if heap else None
 
     def due(self) -> list[Callable[[], None]]:
         """Take out what is due."""
