@@ -29,13 +29,15 @@ class Outlet(Protocol):
     def crowded(self) -> bool:
         """Whether more is unsent than a peer may leave unread without consequences."""
 
-    def make_room(self, size: int) -> None:
+    def make_room(self, size: int, fragment: bool = False) -> None:
         """A message is about to be sent although it is crowded: wait, where that holds
         up nobody else; where it would, give up a peer that is too far behind.
 
         Called without the connection's lock.
 
         :param size: of the message.
+        :param fragment: of a message that is being sent, on which others wait: it waits for
+            the peer only, and not for them.
         :raises WriteTimeout: there was no room within ``write_timeout``.
         """
 
@@ -80,10 +82,10 @@ class Outlet(Protocol):
         """Close the socket, or have it closed, without any closing handshake."""
 
 
-def make_room(outlet: Outlet | None, size: int) -> None:
+def make_room(outlet: Outlet | None, size: int, fragment: bool = False) -> None:
     """See :meth:`Outlet.make_room`."""
     if outlet is not None and outlet.crowded:
-        outlet.make_room(size)
+        outlet.make_room(size, fragment)
 
 
 @contextlib.contextmanager

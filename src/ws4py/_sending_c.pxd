@@ -10,4 +10,3 @@ cdef class ShortWay:
 
 cdef void begin_callback(ShortWay way) noexcept
 cdef void end_callback() noexcept
-cdef bint is_answering(ShortWay way) noexcept

@@ -26,10 +26,6 @@ cdef void end_callback() noexcept:
     _answering = None
 
 
-cdef bint is_answering(ShortWay way) noexcept:
-    return _answering is way
-
-
 def send(self, payload, binary=False):
     """Send a message. Thread-safe.
 

@@ -210,7 +210,7 @@ class WebSocket(Connected):
 
     def _send_fragment(self, opcode: int, data: bytes, first: bool, last: bool) -> bool:
         """Send a fragment; ``False`` when another message is being fragmented."""
-        make_room(self._outlet, len(data))
+        make_room(self._outlet, len(data), fragment=True)
         with self._lock:
             connection = self._open_connection()
             if first and connection.fragmenting:

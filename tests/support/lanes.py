@@ -17,11 +17,11 @@ ENGINES = ("lane", "portable")
 
 
 @contextlib.contextmanager
-def engine(name):
+def engine(name, **settings):
     """A manager with one of :data:`ENGINES`."""
     if name == "lane":
         twins.compiled("ws4py._engine.lane_c")
-    with serving(LanePoller() if name == "lane" else EPollPoller()) as served:
+    with serving(LanePoller() if name == "lane" else EPollPoller(), **settings) as served:
         yield served
 
 

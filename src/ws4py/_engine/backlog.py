@@ -30,11 +30,11 @@ class Channel(Protocol):
     def has_progressed(self) -> bool:
         """Whether the kernel has taken anything since this was last asked."""
 
-    def wants_room(self) -> bool:
+    def wants_room(self, fragment: bool) -> bool:
         """Whether there is none yet; if so, we are told when there is."""
 
     def look_after(self, backlog: Backlog) -> bool:
-        """Time has passed: ``False`` when there is nothing to look after any more."""
+        """Time has passed: ``False`` when this one is not needed any more."""
 
     def give_up(self, reason: str) -> None:
         """Close a peer that does not read."""
@@ -57,10 +57,12 @@ class Backlog:
 
     # -- Any thread --------------------------------------------------------------
 
-    def wait(self, seconds: float | None) -> None:
+    def wait(self, seconds: float | None, fragment: bool = False) -> None:
         """Wait until there may be room."""
+        if seconds is not None:
+            seconds = min(seconds, threading.TIMEOUT_MAX)
         with self._room:
-            if not self._over and self._channel.wants_room():
+            if not self._over and self._channel.wants_room(fragment):
                 self._room.wait(seconds)
 
     def exceed(self, size: int, unsent: int, limit: int | None) -> bool:
@@ -77,17 +79,21 @@ class Backlog:
         return limit is not None and before > limit
 
     def freed(self) -> None:
-        """There is room."""
+        """There is room, or no sense in waiting for it."""
         with self._room:
             self._room.notify_all()
+
+    # -- The loop's thread -------------------------------------------------------
 
     def end(self) -> None:
         """There is nothing to wait for any more."""
         with self._room:
             self._over = True
             self._room.notify_all()
-
-    # -- The loop's thread -------------------------------------------------------
+        timer, self._timer = self._timer, None
+        if timer is not None:
+            # It would keep the connection in memory.
+            timer.cancel()
 
     def watch(self) -> None:
         """Look after the peer from now on."""
@@ -113,7 +119,8 @@ class Backlog:
 
 
 class _Patience(threading.local):
-    none = False
+    # How often none has been asked for: under gevent, several may have the thread in turns.
+    refused = 0
 
 
 _patience = _Patience()
@@ -121,14 +128,14 @@ _patience = _Patience()
 
 def may_wait() -> bool:
     """Whether the calling thread may be made to wait for a peer."""
-    return not _patience.none
+    return not _patience.refused
 
 
 @contextlib.contextmanager
 def nobody_waits() -> Iterator[None]:
     """Have nothing that is sent meanwhile, by this thread, wait for its peer."""
-    before, _patience.none = _patience.none, True
+    _patience.refused += 1
     try:
         yield
     finally:
-        _patience.none = before
+        _patience.refused -= 1

@@ -67,6 +67,7 @@ class Channel(PressedFlow):
         """See :class:`ws4py._outlet.Outlet`."""
         if self._link is not None:
             self._link.shut()
+        self._tell_waiting()
         self._on_loop(self._arm_deadline)
 
     def retire(self) -> bool:

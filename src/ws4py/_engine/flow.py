@@ -387,23 +387,28 @@ class Flow:
         elif not self._blocked:
             self._flush()
 
-    def _flush(self) -> None:
-        """Write until the queue is empty or the kernel takes no more; lock held."""
-        outbox = self._outbox
+    def _flush(self, anyway: bool = False) -> None:
+        """Write until the queue is empty or the kernel takes no more; lock held.
+
+        :param anyway: ask the kernel even if it has taken no more before.
+        """
+        outbox, known = self._outbox, self._blocked
+        blocked = known and not anyway
         try:
-            while outbox.size and not self._blocked:
+            while outbox.size and not blocked:
                 head = outbox.head()
                 sent = self.transport.send(head)
                 if sent:
                     outbox.take(sent)
                     self._note_progress()
                 # TLS takes a record at a time, so only "nothing" means "full".
-                self._blocked = not sent or (sent < len(head) and not self.transport.buffers)
+                blocked = not sent or (sent < len(head) and not self.transport.buffers)
         except OSError as error:
             logger.debug("Connection lost while writing: %s", error)
             self.broken = True
             outbox.drain()
-        if self._blocked or self.broken:
+        self._blocked = blocked
+        if self.broken or (blocked and not known):
             self._on_loop(self._update)
 
     def _is_ours(self) -> bool:

@@ -19,7 +19,7 @@ from posix.time cimport clock_gettime, clockid_t, timespec
 import _socket
 import os
 
-from ws4py._sending_c cimport ShortWay, begin_callback, end_callback, is_answering
+from ws4py._sending_c cimport ShortWay, begin_callback, end_callback
 
 from ws4py._engine.pollers import BROKEN, READ, WRITE
 from ws4py._engine.slow import SLOW_SECONDS, report
@@ -242,8 +242,10 @@ cdef class Link(ShortWay):
     cdef readonly bint open
     #: The kernel has taken something since this was last cleared.
     cdef public bint progress
-    #: Somebody waits until no more than the soft limit is unsent.
+    #: Somebody waits until no more than the soft limit is unsent; who is told so clears it.
     cdef public bint wanted
+    #: Its handler runs.
+    cdef readonly bint answering
     #: Something has arrived, or was taken, since this was last cleared.
     cdef public bint heard
 
@@ -281,11 +283,6 @@ cdef class Link(ShortWay):
     def buffered(self):
         """Bytes held of a message that is not complete yet."""
         return self.filled
-
-    @property
-    def answering(self):
-        """Whether its handler runs."""
-        return is_answering(self)
 
     # -- Sending -----------------------------------------------------------------
 
@@ -337,8 +334,13 @@ cdef class Link(ShortWay):
         """Leave the rest to the Python lane: the connection begins to end."""
         self.open = self.plain = False
 
-    def flush(self):
-        """Send what the kernel takes now."""
+    def flush(self, bint anyway=False):
+        """Send what the kernel takes now.
+
+        :param anyway: ask it even if it has taken no more before.
+        """
+        if anyway and self.out.size:
+            self.blocked = False
         self._push(-1)
 
     cdef bint _is_text(self, object payload, const char *data, Py_ssize_t size) except -1:
@@ -452,7 +454,6 @@ cdef class Link(ShortWay):
             self.channel.link_broken(OSError(error, os.strerror(error)))
         elif self.blocked != self.told or (self.wanted and self.out.size <= self.soft):
             self.told = self.blocked
-            self.wanted = self.wanted and self.out.size > self.soft
             self.channel.link_pressed(self.blocked)
         return 0
 
@@ -567,6 +568,7 @@ cdef class Link(ShortWay):
             # Not UTF-8 already: the Python lane says so.
             self._forget_message()
             return 0
+        self._afford()
         return have
 
     cdef bint _fill(self, Py_ssize_t size) except -1:
@@ -612,7 +614,13 @@ cdef class Link(ShortWay):
             if self.lane.ready == 1:
                 self.lane.alone = <PyObject *>self
             self._deliver(self.opcode, payload)
-        elif self.lane.held > self.lane.allowed:
+        else:
+            self._afford()
+        return 0
+
+    cdef int _afford(self) except -1:
+        """Close the connection, if that much of large messages must not be held."""
+        if self.lane.held > self.lane.allowed:
             self.channel.link_affords()
         return 0
 
@@ -647,6 +655,8 @@ cdef class Link(ShortWay):
         cdef object message = ws4py_make(kind, _NO_ARGUMENTS)
         ws4py_set_data(message, payload)
         self.lane.valid = <PyObject *>payload if opcode == _TEXT else NULL
+        # Of this one: what begin_callback notes is shared with the loops of other threads.
+        self.answering = True
         begin_callback(self)
         try:
             PyObject_CallMethodOneArg(self.owner, _RECEIVED_MESSAGE, message)
@@ -654,6 +664,7 @@ cdef class Link(ShortWay):
             self.channel.callback_failed(error)
         finally:
             end_callback()
+            self.answering = False
             self.lane.valid = self.lane.alone = NULL
         return 0
 
@@ -722,7 +733,8 @@ cdef class Lane:
 
     #: Set by others to have :meth:`wait` return after this turn: there is something else to do.
     cdef public bint pending
-    #: Bytes that have arrived of large messages, and with how many of them Python is asked again.
+    #: Bytes that have arrived of large messages, and with how many of them Python is asked again:
+    #: with the first, and then as it says.
     cdef readonly Py_ssize_t held
     cdef public Py_ssize_t allowed
 
@@ -739,7 +751,6 @@ cdef class Lane:
 
     def __cinit__(self, int epoll):
         self.epoll = epoll
-        self.allowed = _STEP
         self.dirty = []
         self.links = []
         self.arena = <char *>PyMem_Malloc(_ARENA)

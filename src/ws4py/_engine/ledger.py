@@ -34,7 +34,8 @@ class Ledger:
     """
 
     def __init__(self, budget: int | None) -> None:
-        self._budget = budget
+        #: Bytes.
+        self.budget = budget
         self._gate = threading.Lock()
         self._held: dict[Holder, int] = {}
         self._total = 0
@@ -44,7 +45,7 @@ class Ledger:
     @property
     def reason(self) -> str:
         """Why somebody has to go."""
-        return f"memory_budget {self._budget} of all connections is used up"
+        return f"memory_budget {self.budget} of all connections is used up"
 
     @property
     def total(self) -> int:
@@ -75,10 +76,13 @@ class Ledger:
     def count(self, lane: Any) -> None:
         """Count what a lane says it holds, too."""
         self._lanes.append(lane)
+        self.affords()
 
     def affords(self) -> bool:
         """Whether the budget is not used up."""
-        budget, total = self._budget, self.total
-        for lane in self._lanes:
-            lane.allowed = lane.held + _STEP
-        return budget is None or total <= budget
+        left = _STEP if self.budget is None else self.budget - self.total
+        if self._lanes:
+            step = max(0, min(_STEP, left // len(self._lanes)))
+            for lane in self._lanes:
+                lane.allowed = lane.held + step
+        return left >= 0

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from ws4py._engine.backlog import nobody_waits
 from ws4py._engine.guard import guarded
 from ws4py._engine.ledger import Ledger
 from ws4py._engine.pollers import READ, LoopPoller
@@ -181,8 +182,10 @@ class Loop:
             poller.register(wakeup.fd)
             if self.lane is not None:
                 self.ledger.count(self.lane)
-            while not self._is_done():
-                self._turn(poller, wakeup)
+            # Not for a peer of another loop either, which may be waiting for one of ours.
+            with nobody_waits():
+                while not self._is_done():
+                    self._turn(poller, wakeup)
         finally:
             self._shut()
 

@@ -62,17 +62,15 @@ class PressedFlow(Flow):
 
     # -- Sending, any thread -----------------------------------------------------
 
-    def make_room(self, size: int) -> None:
+    def make_room(self, size: int, fragment: bool = False) -> None:
         """See :class:`ws4py._outlet.Outlet`."""
         if not self._registered:
             # In its `opened`, when nobody empties the queue yet.
             return
         if self._may_wait():
-            self._wait_for_room()
+            self._wait_for_room(fragment)
         elif not self._is_answering():
-            limit = self.websocket.unsent_hard_limit
-            if self._fall_behind().exceed(size, self._behind(), limit):
-                self.give_up(f"slow consumer: above unsent_hard_limit {limit}")
+            self._exceed(size)
         self._count()
 
     def _may_wait(self) -> bool:
@@ -87,14 +85,45 @@ class PressedFlow(Flow):
         link = self._link
         return self.loop.is_current() and (self._serving or (link is not None and link.answering))
 
-    def _wait_for_room(self) -> None:
+    def _exceed(self, size: int) -> None:
+        """Send although there is no room, unless that has been done too often."""
+        self._try_again()
+        if self.unsent <= self.soft_limit:
+            # What waits for a fragmented message of our own is not the peer's fault.
+            return
+        limit = self.websocket.unsent_hard_limit
+        if self._fall_behind().exceed(size, self.unsent, limit):
+            self.give_up(f"slow consumer: above unsent_hard_limit {limit}")
+
+    def _wait_for_room(self, fragment: bool) -> None:
+        self._try_again()
         timeout = self.websocket.write_timeout
         until = None if timeout is None else time.monotonic() + timeout
-        while self.crowded and not self.retired and not self.broken:
+        while self._lacks_room(fragment):
             left = None if until is None else until - time.monotonic()
             if left is not None and left <= 0:
                 raise WriteTimeout(f"the peer has not read for write_timeout {timeout} s: not sent")
-            self._fall_behind().wait(left)
+            self._fall_behind().wait(left, fragment)
+        if self._taken_away:
+            raise WriteTimeout("the manager has let the connection go meanwhile: not sent")
+
+    def _try_again(self) -> None:
+        """Send what the kernel takes by now: our loop may be busy, and not know of it."""
+        with self._lock:
+            if self._link is not None:
+                self._link.flush(anyway=True)
+            else:
+                self._flush(anyway=True)
+
+    def _lacks_room(self, fragment: bool) -> bool:
+        """Whether it makes sense to wait."""
+        size = self.unsent if fragment else self._behind()
+        return size > self.soft_limit and not self._is_ending()
+
+    def _is_ending(self) -> bool:
+        stream = self.websocket.stream
+        over = stream is None or stream.connection.state is not OPEN
+        return over or self.retired or self.broken
 
     def give_up(self, reason: str, code: int = POLICY_VIOLATION) -> None:
         """Close the connection, whose peer will rarely read why."""
@@ -115,46 +144,55 @@ class PressedFlow(Flow):
         self._on_loop(backlog.watch)
         return backlog
 
-    def _catch_up(self) -> None:
-        """There is nothing to look after any more."""
-        with self._lock:
-            backlog, self._backlog = self._backlog, None
-        if backlog is not None:
-            backlog.end()
-
     def look_after(self, backlog: Backlog) -> bool:
         """See :class:`ws4py._engine.backlog.Channel`."""
         self._count()
-        if self.unsent:
-            return True
-        self._catch_up()
+        with self._lock:
+            if self._behind():
+                return True
+            self._backlog = None
+        backlog.end()
         return False
 
     def has_progressed(self) -> bool:
         """See :class:`ws4py._engine.backlog.Channel`."""
         link = self._link
         if link is not None:
-            progress, link.progress = link.progress, False
-            return bool(progress)
-        progress, self._progress = self._progress, False
-        return progress
+            progress, link.progress = bool(link.progress), False
+        else:
+            progress, self._progress = self._progress, False
+        # With nothing to take, it is our own fragmented message that takes its time.
+        return progress or not self.unsent
 
-    def wants_room(self) -> bool:
+    def wants_room(self, fragment: bool) -> bool:
         """See :class:`ws4py._engine.backlog.Channel`."""
-        if self._link is not None:
-            self._link.wanted = True
-        return self.crowded and not self.retired
+        link = self._link
+        if link is not None:
+            link.wanted = True
+        return self._lacks_room(fragment)
 
     def link_pressed(self, blocked: bool) -> None:
         """From the lane, on any thread: the kernel takes no more, or there is room again."""
         if blocked:
             self._fall_behind()
-        else:
+        self._tell_waiting()
+
+    def _enter_lane(self) -> None:
+        super()._enter_lane()
+        link = self._link
+        if link is not None and self._backlog is not None:
+            # Somebody may have begun to wait before, whom the lane does not know.
+            link.wanted = True
             self._tell_waiting()
 
     def _tell_waiting(self) -> None:
+        """Have those who wait look again, if there is room for any of them."""
         backlog = self._backlog
-        if backlog is not None and not self.crowded:
+        if backlog is not None and (self.unsent <= self.soft_limit or self._is_ending()):
+            link = self._link
+            if link is not None:
+                # Before they look: who goes on waiting says so again.
+                link.wanted = False
             backlog.freed()
 
     def _note_progress(self) -> None:
@@ -166,13 +204,25 @@ class PressedFlow(Flow):
 
     def _count(self) -> None:
         """Tell the ledger, if it is worth it."""
-        held = self._behind() + self._half_received()
-        if held >= COUNTED_FROM:
-            self._counted = True
-            self.loop.ledger.note(self, held)
-        elif self._counted:
-            self._counted = False
-            self.loop.ledger.forget(self)
+        if self._counted or self._holds() >= COUNTED_FROM:
+            with self._lock:
+                self._note()
+            if self._counted and self._behind():
+                # Which looks again, and so has it counted until all is sent.
+                self._fall_behind()
+
+    def _note(self) -> None:
+        """Bring the ledger in line with what is held; the lock is held."""
+        held, ledger = self._holds(), self.loop.ledger
+        # Nobody would take back what is noted behind the end.
+        self._counted = held >= COUNTED_FROM and not self.retired
+        if self._counted:
+            ledger.note(self, held)
+        else:
+            ledger.forget(self)
+
+    def _holds(self) -> int:
+        return self._behind() + self._half_received()
 
     def _half_received(self) -> int:
         stream = self.websocket.stream
@@ -201,7 +251,8 @@ class PressedFlow(Flow):
 
     def _let_go_of_all(self) -> None:
         """It has ended: nobody waits for it, and nothing is held."""
-        self._catch_up()
-        if self._counted:
-            self._counted = False
-            self.loop.ledger.forget(self)
+        with self._lock:
+            backlog, self._backlog = self._backlog, None
+            self._note()
+        if backlog is not None:
+            backlog.end()

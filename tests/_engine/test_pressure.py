@@ -1,0 +1,283 @@
+"""Peers that do not keep up: who waits for them, and until when."""
+
+import threading
+
+import pytest
+
+from tests.support.lanes import ENGINES, engine, held_up
+from tests.support.pressing import (
+    GONE,
+    HEAD,
+    LARGE,
+    Call,
+    Patient,
+    block,
+    connect,
+    ledger,
+    waiting_for,
+)
+from tests.support.raw import TEXT, close_frame, frame
+from tests.support.serving import Recorder, serving
+from tests.support.waiting import DEADLINE, wait_until
+from ws4py.exc import ConnectionClosed, WriteTimeout
+from ws4py.messaging import TextMessage, prepare
+from ws4py.protocol.limits import DEFAULT_UNSENT_SOFT_LIMIT as SOFT
+
+
+@pytest.fixture(name="name", params=ENGINES)
+def fixture_name(request):
+    return request.param
+
+
+@pytest.fixture(name="served")
+def fixture_served(name):
+    with engine(name) as served:
+        yield served
+
+
+class TestWaiting:
+    @pytest.mark.parametrize(
+        "late",
+        [
+            lambda: "late",
+            lambda: b"late",
+            lambda: TextMessage("late"),
+            lambda: prepare("late"),
+            lambda: iter_of("late"),
+        ],
+        ids=["text", "bytes", "message", "prepared", "generator"],
+    )
+    def test_until_the_peer_has_read(self, served, late):
+        websocket, peer = connect(served)
+        block(websocket)
+        call = Call(websocket.send, late())
+        wait_until(lambda: waiting_for(websocket) == 1)
+        assert len(peer.read_frame().payload) == LARGE
+        assert call.end() is None
+        assert peer.read_frame().payload == b"late"
+
+    @pytest.mark.parametrize("kind", ["tcp", "ssl", "pyopenssl"])
+    def test_on_every_kind_of_socket(self, served, kind):
+        websocket, peer = connect(served, kind=kind)
+        block(websocket, 16_000_000)
+        call = Call(websocket.send, "late")
+        wait_until(lambda: waiting_for(websocket) == 1)
+        assert len(peer.read_frame().payload) == 16_000_000
+        assert call.end() is None
+        assert peer.read_frame().payload == b"late"
+
+    def test_ends_when_there_is_room_although_the_kernel_takes_no_more(self, served):
+        class Roomy(Patient):
+            unsent_soft_limit = LARGE // 2
+
+        websocket, peer = connect(served, Roomy)
+        block(websocket, 2 * LARGE)
+        call = Call(websocket.send, b"late")
+        wait_until(lambda: waiting_for(websocket) == 1)
+        while websocket._outlet.unsent > LARGE // 2:
+            peer.sock.recv(20_000)
+        assert call.end() is None
+        assert websocket._outlet.unsent > LARGE // 4
+
+    def test_of_many_threads_adds_no_more_than_a_message_of_each(self, served):
+        websocket, peer = connect(served)
+        block(websocket)
+        calls = [Call(send_all, websocket, b"%d" % each, 20) for each in range(8)]
+        wait_until(lambda: waiting_for(websocket) == 8)
+        assert websocket._outlet.unsent <= LARGE + HEAD
+        largest = 0
+        received = [peer.read_frame()]
+        while len(received) < 1 + 8 * 20:
+            received.append(peer.read_frame())
+            largest = max(largest, websocket._outlet.unsent)
+        assert [call.end() for call in calls] == [None] * 8
+        assert largest <= SOFT + 8 * (10_000 + HEAD)
+        for each in range(8):
+            assert sum(one.payload[:1] == b"%d" % each for one in received) == 20
+
+    def test_is_limited(self, served):
+        """The peer reads, but not as fast as that."""
+
+        class Hasty(Recorder):
+            write_timeout = 0.5
+
+        websocket, peer = connect(served, Hasty)
+        block(websocket, 8 * LARGE)
+        call = Call(websocket.send, "not sent")
+        read = 0
+        while call.is_alive():
+            read += len(peer.sock.recv(4096))
+            threading.Event().wait(0.002)
+        assert isinstance(call.end(), WriteTimeout)
+        assert isinstance(call.error, TimeoutError)
+        peer.read(8 * LARGE + HEAD - read)
+        websocket.send("sent")
+        assert peer.read_frame().payload == b"sent"
+        assert websocket.ends == []
+
+    def test_not_at_all_with_a_timeout_of_0(self, served):
+        class Never(Recorder):
+            write_timeout = 0
+            close_timeout = 0.1
+
+        websocket, _ = connect(served, Never)
+        block(websocket)
+        with pytest.raises((WriteTimeout, ConnectionClosed)):
+            websocket.send("x")
+        assert websocket.wait_end() == GONE
+
+    def test_without_a_soft_limit_nobody_waits(self, served):
+        class Unlimited(Patient):
+            unsent_soft_limit = None
+
+        websocket, peer = connect(served, Unlimited)
+        for _ in range(5):
+            websocket.send(b"x" * LARGE, binary=True)
+        assert not websocket._outlet.crowded
+        assert websocket._outlet.unsent > 4 * LARGE
+        assert [len(peer.read_frame().payload) for _ in range(5)] == [LARGE] * 5
+
+    def test_with_a_soft_limit_of_0_for_the_last_byte(self, served):
+        class Strict(Patient):
+            unsent_soft_limit = 0
+
+        websocket, peer = connect(served, Strict)
+        block(websocket)
+        call = Call(websocket.send, "late")
+        wait_until(lambda: waiting_for(websocket) == 1)
+        peer.read_frame()
+        assert call.end() is None
+        assert peer.read_frame().payload == b"late"
+        peer.send(frame(TEXT, b"read again"))
+        wait_until(lambda: websocket.messages == [b"read again"])
+
+    def test_not_for_room_that_there_is_while_the_loop_is_busy(self, served):
+        websocket, peer = connect(served)
+        with held_up(served):
+            block(websocket)
+            read = 0
+            while websocket._outlet.crowded:
+                read += len(peer.sock.recv(100_000))
+                # Only this sends, since the loop does not.
+                call = Call(websocket.send, b"")
+                wait_until(lambda call=call: not call.is_alive() or waiting_for(websocket))
+            assert call.end() is None
+
+    def test_in_opened_nobody_does(self, served):
+        class Greeting(Patient):
+            def opened(self):
+                super().opened()
+                for _ in range(3):
+                    self.send(b"x" * LARGE, binary=True)
+
+        _, peer = served.connect(Greeting, "socketpair")
+        assert [len(peer.read_frame().payload) for _ in range(3)] == [LARGE] * 3
+
+    def test_began_before_the_lane(self, served):
+        """What was sent in opened() has filled the kernel, and early bytes are being served."""
+        calls = []
+
+        class Early(Patient):
+            def opened(self):
+                super().opened()
+                self.send(b"x" * 400_000, binary=True)
+                assert self._outlet.crowded
+
+            def received_message(self, message):
+                calls.append(Call(self.send, "late"))
+                wait_until(lambda: waiting_for(self) == 1)
+                # The rest has room in the kernel then, at one go.
+                peer.buffer = peer.sock.recv(1 << 20)
+
+        websocket, peer = served.make(Early, "socketpair")
+        websocket.buf = frame(TEXT, b"early")
+        served.manager.add(websocket)
+        wait_until(lambda: calls)
+        assert calls[0].end() is None
+        assert len(peer.read_frame().payload) == 400_000
+        assert peer.read_frame().payload == b"late"
+
+
+class TestTheEndOfWaiting:
+    @pytest.mark.parametrize(
+        "how", ["reset", "closed by peer", "close", "terminate", "close_connection", "stop"]
+    )
+    def test_when_the_connection_ends(self, served, how):
+        class Ending(Patient):
+            close_timeout = 0.2
+
+        served.manager.stop_timeout = 0.2
+        websocket, peer = connect(served, Ending)
+        block(websocket)
+        calls = [Call(websocket.send, "late") for _ in range(3)]
+        wait_until(lambda: waiting_for(websocket) == 3)
+        if how == "reset":
+            peer.sock.close()
+        elif how == "closed by peer":
+            peer.send(close_frame(1000))
+            # It is not read from, as long as it does not read.
+            peer.read_frame()
+        elif how == "stop":
+            served.manager.stop()
+        else:
+            getattr(websocket, how)()
+        errors = [call.end() for call in calls]
+        if how != "closed by peer":
+            assert {type(error) for error in errors} == {ConnectionClosed}
+        peer.sock.close()
+        websocket.wait_end()
+        wait_until(lambda: ledger(served).total == 0)
+
+    def test_at_once_when_it_begins_to_close(self, served):
+        """Nothing may be sent any more, though it may take long until the end."""
+
+        class Lingering(Patient):
+            close_timeout = DEADLINE
+
+        websocket, peer = connect(served, Lingering)
+        block(websocket)
+        call = Call(websocket.send, "late")
+        wait_until(lambda: waiting_for(websocket) == 1)
+        websocket.close()
+        assert isinstance(call.end(), ConnectionClosed)
+        assert websocket.ends == []
+        assert len(peer.read_frame().payload) == LARGE
+        peer.answer_close()
+        assert websocket.wait_end() == (1000, "")
+
+    def test_when_the_manager_lets_it_go(self, served):
+        websocket, peer = connect(served)
+        block(websocket)
+        call = Call(websocket.send, "late")
+        wait_until(lambda: waiting_for(websocket) == 1)
+        served.manager.remove(websocket)
+        assert isinstance(call.end(), WriteTimeout)
+        assert ledger(served).total == 0
+        with serving() as other:
+            other.manager.add(websocket)
+            assert len(peer.read_frame().payload) == LARGE
+            websocket.send("last")
+            assert peer.read_frame().payload == b"last"
+            peer.say_goodbye()
+            websocket.wait_end()
+
+    def test_behind_the_end_nothing_is_counted(self, served):
+        websocket, _ = connect(served)
+        block(websocket)
+        channel = websocket._outlet
+        channel._count()
+        assert ledger(served).total >= channel.unsent
+        websocket.terminate()
+        websocket.wait_end()
+        channel.make_room(1)
+        channel._count()
+        assert ledger(served).total == 0
+
+
+def iter_of(*parts):
+    yield from parts
+
+
+def send_all(websocket, first, count):
+    for _ in range(count):
+        websocket.send(first + b"x" * 9_999, binary=True)
