@@ -1,5 +1,10 @@
 """gevent's hub as a loop: deadlines, calls from other threads, work that is ordered."""
 
+import pathlib
+import subprocess
+import sys
+import threading
+
 import gevent
 import pytest
 from gevent.event import Event
@@ -8,7 +13,8 @@ from tests.support.hub_thread import HubThread
 from tests.support.raw import TEXT, Frame, frame
 from tests.support.serving import Peer
 from tests.support.sockets import tcp_pair
-from tests.support.waiting import wait_until
+from tests.support.waiting import DEADLINE, wait_until
+from ws4py.exc import ConnectionClosed
 from ws4py.server._gevent_pool import GEventWebSocketPool
 from ws4py.server._hub import Hub, HubChannel, HubTimer
 from ws4py.websocket import EchoWebSocket
@@ -217,3 +223,90 @@ def test_killing_the_greenlet_that_is_at_work_ends_the_connection(connect):
     assert connection.peer.finish() == []
     wait_until(lambda: not connection.pool.websockets)
     assert closed == [1006]
+
+
+# -- Peers that do not keep up ---------------------------------------------------
+
+
+class Slow(EchoWebSocket):
+    """Its peer does not read; nobody waits for it, since nothing is patched here."""
+
+    unsent_hard_limit = 300_000
+    write_timeout = None
+    close_timeout = 0.2
+
+
+def flood(websocket, size=4_000_000):
+    """Send until it is given up; returns whether it was."""
+    try:
+        for _ in range(20):
+            websocket.send(b"x" * size, binary=True)
+    except ConnectionClosed:
+        return True
+    return False
+
+
+def test_a_greenlet_that_sends_too_much_gives_the_peer_up(hub, connect):
+    connection = connect(Slow)
+    wait_until(lambda: connection.channel and connection.channel._registered)
+    assert hub.call(flood, connection.websocket)
+    wait_until(lambda: not connection.pool.websockets)
+    assert connection.pool._hub.ledger.total == 0
+
+
+def test_so_does_another_thread(connect):
+    connection = connect(Slow)
+    wait_until(lambda: connection.channel and connection.channel._registered)
+    found = []
+    thread = threading.Thread(target=lambda: found.append(flood(connection.websocket)))
+    thread.start()
+    thread.join(DEADLINE)
+    assert found == [True]
+    wait_until(lambda: not connection.pool.websockets)
+
+
+def test_its_own_callback_does_not(connect):
+    class Answering(Slow):
+        def received_message(self, message):
+            for _ in range(4):
+                self.send(b"x" * 4_000_000, binary=True)
+
+    connection = connect(Answering)
+    connection.peer.send(frame(TEXT, b"go"))
+    assert [len(connection.peer.read_frame().payload) for _ in range(4)] == [4_000_000] * 4
+
+
+def test_a_greenlet_does_so_while_its_callback_blocks(hub, connect):
+    class Blocking(Slow):
+        def received_message(self, message):
+            running.append(self)
+            gevent.sleep(0)
+            go_on.wait()
+
+    running, go_on = [], hub.call(Event)
+    connection = connect(Blocking)
+    connection.peer.send(frame(TEXT, b"go"))
+    wait_until(lambda: running)
+    assert hub.call(flood, connection.websocket)
+    hub.call(go_on.set)
+    wait_until(lambda: not connection.pool.websockets)
+
+
+def test_who_reads_nothing_at_all_is_given_up(hub, connect, caplog):
+    class Short(Slow):
+        write_timeout = 0.2
+
+    connection = connect(Short)
+    wait_until(lambda: connection.channel and connection.channel._registered)
+    hub.call(lambda: connection.websocket.send(b"x" * 20_000_000, binary=True))
+    wait_until(lambda: not connection.pool.websockets)
+    assert "nothing read within write_timeout 0.2 s" in caplog.text
+    assert connection.pool._hub.ledger.total == 0
+
+
+@pytest.mark.parametrize("part", ["a greenlet", "its own callback", "at the end"])
+def test_with_monkey_patching_whoever_sends_waits(part):
+    root = pathlib.Path(__file__).parents[2]
+    program = [sys.executable, "-m", "tests.servers.programs.gevent_waits", part]
+    done = subprocess.run(program, cwd=root, capture_output=True, timeout=60, check=False)
+    assert done.stdout == b"done", done.stderr

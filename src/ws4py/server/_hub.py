@@ -246,6 +246,13 @@ class HubChannel(Channel):
         patched = is_module_patched("threading") and self.loop.is_current()
         return patched and may_wait() and gevent.getcurrent() is not get_hub()
 
+    def _is_answering(self) -> bool:
+        """The callback's own greenlet, while others may run as well."""
+        if self._worker is not None:
+            return gevent.getcurrent() is self._worker
+        # In the lane, a callback that has not waited yet.
+        return super()._is_answering()
+
     # -- The fast lane -----------------------------------------------------------
 
     def _enter_lane(self) -> None:
