@@ -90,7 +90,9 @@ class Log(logging.Handler):
         self.lines.append(self.format(record))
 
     def tracebacks(self) -> list:
-        return [line for line in list(self.lines) if "Traceback" in line]
+        # Those of debugging are for who asks for them, such as of a peer that is gone.
+        found = [line for line in list(self.lines) if "Traceback" in line]
+        return [line for line in found if not line.startswith("DEBUG")]
 
     def mentions(self, text) -> bool:
         return any(text in line for line in list(self.lines))
