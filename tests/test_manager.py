@@ -6,7 +6,7 @@ from unittest.mock import MagicMock, call
 
 import pytest
 
-from tests.support.raw import TEXT, frame
+from tests.support.raw import BINARY, TEXT, frame
 from tests.support.serving import Echo, Recorder, serving
 from tests.support.waiting import wait_until
 from ws4py._engine.foreign import ForeignChannel
@@ -376,3 +376,28 @@ class TestForeign:
         served.manager.stop()
         served.manager.join()
         assert websocket.seen == ["opened", (1001, "Server is shutting down"), "terminated"]
+
+
+class TestMemoryBudget:
+    def test_may_be_set_before_the_start_and_stays(self):
+        with serving(start=False, memory_budget=5) as served:
+            manager = served.manager
+            assert manager.memory_budget == 5
+            manager.memory_budget = 100_000
+            for _ in range(2):
+                manager.start()
+                websocket, peer = served.connect()
+                peer.send(frame(BINARY, b"x" * 300_000)[:200_000])
+                assert peer.read_frame().close_code == 1013
+                peer.sock.close()
+                websocket.wait_end()
+                manager.stop()
+                manager.join()
+                assert manager.memory_budget == 100_000
+
+    def test_may_be_lifted(self):
+        with serving(memory_budget=0) as served:
+            served.manager.memory_budget = None
+            websocket, peer = served.connect()
+            peer.send(frame(BINARY, b"x" * 300_000))
+            wait_until(lambda: len(websocket.messages) == 1)

@@ -97,8 +97,6 @@ class WebSocketManager(threading.Thread):
         self.loops = loops
         #: Who runs callbacks, as it was given.
         self.workers = workers
-        #: Bytes that all websockets together may make the process hold.
-        self.memory_budget = memory_budget
         self._settings = checked(settings, type(self).__name__)
         #: How many websockets are served at the most; may be changed at any time.
         self.max_connections = max_connections
@@ -118,16 +116,25 @@ class WebSocketManager(threading.Thread):
         # The loop has been run, or told to stop; and the thread has been started.
         self._stopped = False
         self._used = False
-        self._crew = self._new_crew()
+        self._crew = self._new_crew(memory_budget)
         self._workers = self._new_workers()
 
     def _new_workers(self) -> Workers | None:
         # Its threads are started when there is something for them to do, so behind a fork.
         return None if self.workers is None else Workers(self.workers, self.name)
 
-    def _new_crew(self) -> Crew:
+    def _new_crew(self, budget: int | None) -> Crew:
         pollers = [self._make_poller] + [default_poller] * (self.loops - 1)
-        return Crew(pollers, self._forget, self.memory_budget)
+        return Crew(pollers, self._forget, budget)
+
+    @property
+    def memory_budget(self) -> int | None:
+        """Bytes that all websockets together may make the process hold."""
+        return self._crew.ledger.budget
+
+    @memory_budget.setter
+    def memory_budget(self, budget: int | None) -> None:
+        self._crew.ledger.budget = budget
 
     @property
     def poller(self) -> Any:
@@ -267,7 +274,7 @@ class WebSocketManager(threading.Thread):
             # another process than it was made in. Initialising it makes a new one of it.
             super().__init__(name=self.name, daemon=self.daemon)
         if self._stopped and not self.is_alive():
-            self._crew = self._new_crew()
+            self._crew = self._new_crew(self.memory_budget)
             self._workers = self._new_workers()
             self._goodbye = None
             self._stopped = False

@@ -31,8 +31,9 @@ class Crew:
         on_forget: Callable[[Entry], None],
         budget: int | None = None,
     ) -> None:
-        ledger = Ledger(budget)
-        self._loops = [Loop(make, on_forget, ledger) for make in make_pollers]
+        #: What they all hold together.
+        self.ledger = Ledger(budget)
+        self._loops = [Loop(make, on_forget, self.ledger) for make in make_pollers]
         self._turns = itertools.count()
 
     def __len__(self) -> int:
