@@ -14,6 +14,7 @@ from tests.support.pressing import (
     block,
     connect,
     ledger,
+    skip,
     waiting_for,
 )
 from tests.support.raw import TEXT, close_frame, frame
@@ -62,7 +63,7 @@ class TestWaiting:
         block(websocket, 16_000_000)
         call = Call(websocket.send, "late")
         wait_until(lambda: waiting_for(websocket) == 1)
-        assert len(peer.read_frame().payload) == 16_000_000
+        skip(peer, 16_000_000 + HEAD)
         assert call.end() is None
         assert peer.read_frame().payload == b"late"
 
@@ -259,6 +260,7 @@ class TestTheEndOfWaiting:
             websocket.send("last")
             assert peer.read_frame().payload == b"last"
             peer.say_goodbye()
+            peer.sock.close()
             websocket.wait_end()
 
     def test_behind_the_end_nothing_is_counted(self, served):

@@ -17,6 +17,7 @@ __all__ = [
     "block",
     "connect",
     "ledger",
+    "skip",
     "waiting_for",
 ]
 
@@ -88,3 +89,12 @@ def connect(served, cls=Patient, kind="socketpair", **keywords):
     if kind in ("tcp", "socketpair"):
         in_lane(served, websocket)
     return websocket, peer
+
+
+def skip(peer, size) -> None:
+    """Read so much and throw it away."""
+    place = bytearray(1 << 20)
+    while size:
+        received = peer.sock.recv_into(place, min(size, len(place)))
+        assert received
+        size -= received
