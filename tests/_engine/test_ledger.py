@@ -15,54 +15,89 @@ class Lane:
         self.allowed = 4 * MIB
 
 
-def test_adds_up_what_is_held():
+class Holder:
+    """A connection that says when it was given up."""
+
+    def __init__(self) -> None:
+        self.ended = 0
+
+    def run_out_of_memory(self):
+        self.ended += 1
+
+
+@pytest.fixture(name="holders")
+def fixture_holders():
+    return Holder(), Holder(), Holder()
+
+
+def ends(holders):
+    return [holder.ended for holder in holders]
+
+
+def test_adds_up_what_is_held(holders):
+    first, second, third = holders
     ledger = Ledger(100)
-    assert ledger.note("a", 60)
-    assert ledger.note("b", 40)
+    ledger.note(first, 60)
+    ledger.note(second, 40)
     assert ledger.total == 100
     assert ledger.affords()
-    assert ledger.note("a", 10)
+    ledger.note(first, 10)
     assert ledger.total == 50
-    ledger.forget("b")
-    ledger.forget("b")
-    ledger.forget("unknown")
+    ledger.forget(second)
+    ledger.forget(second)
+    ledger.forget(third)
     assert ledger.total == 10
+    assert ends(holders) == [0, 0, 0]
 
 
-def test_says_who_has_become_too_much():
+def test_gives_up_who_holds_most(holders):
+    first, second, third = holders
     ledger = Ledger(100)
-    ledger.note("a", 90)
-    assert not ledger.note("b", 11)
-    assert not ledger.affords()
+    ledger.note(first, 20)
+    ledger.note(second, 60)
+    ledger.note(third, 30)
+    assert ends(holders) == [0, 1, 0]
+    # It is as good as gone.
+    assert ledger.total == 50
     assert "memory_budget 100 " in ledger.reason
+    ledger.note(first, 90)
+    assert ends(holders) == [1, 1, 0]
 
 
-def test_never_minds_who_holds_less_than_before():
+def test_never_minds_who_holds_less_than_before(holders):
+    first, second, _ = holders
     ledger = Ledger(100)
-    ledger.note("a", 300)
-    assert not ledger.note("a", 301)
-    assert ledger.note("a", 301)
-    assert ledger.note("a", 200)
+    ledger.note(first, 50)
+    ledger.note(second, 50)
+    ledger.budget = 10
+    ledger.note(first, 50)
+    ledger.note(first, 40)
+    assert ends(holders) == [0, 0, 0]
     assert not ledger.affords()
 
 
-def test_without_a_budget_everything_is_affordable():
+def test_without_a_budget_everything_is_affordable(holders):
     ledger = Ledger(None)
     ledger.count(lane := Lane(1 << 40))
-    assert ledger.note("a", 1 << 50)
+    ledger.note(holders[0], 1 << 50)
     assert ledger.total == (1 << 40) + (1 << 50)
     assert lane.allowed == lane.held + 4 * MIB
+    assert ends(holders) == [0, 0, 0]
 
 
-def test_a_budget_of_nothing():
+def test_a_budget_of_nothing(holders):
     ledger = Ledger(0)
     assert ledger.affords()
-    assert not ledger.note("a", 1)
+    ledger.note(holders[0], 1)
+    assert holders[0].ended == 1
+    assert ledger.total == 0
 
 
-def test_a_budget_may_change():
+def test_a_budget_may_change(holders):
     ledger = Ledger(100)
-    assert not ledger.note("a", 200)
+    ledger.note(holders[0], 100)
+    ledger.budget = 50
+    assert not ledger.affords()
     ledger.budget = 300
     assert ledger.affords()
     assert "300" in ledger.reason
@@ -74,7 +109,7 @@ def test_lanes_share_what_is_left(budget, step):
     lanes = [Lane(2 * MIB), Lane(3 * MIB)]
     for lane in lanes:
         ledger.count(lane)
-    ledger.note("a", 2 * MIB)
+    ledger.note(Holder(), 2 * MIB)
     assert ledger.total == 7 * MIB
     assert ledger.affords()
     assert [lane.allowed for lane in lanes] == [2 * MIB + step, 3 * MIB + step]

@@ -18,7 +18,7 @@ from tests.support.pressing import (
     waiting_for,
 )
 from tests.support.raw import TEXT, close_frame, frame
-from tests.support.serving import Recorder, serving
+from tests.support.serving import serving
 from tests.support.waiting import DEADLINE, wait_until
 from ws4py.exc import ConnectionClosed, WriteTimeout
 from ws4py.messaging import TextMessage, prepare
@@ -99,7 +99,7 @@ class TestWaiting:
     def test_is_limited(self, served):
         """The peer reads, but not as fast as that."""
 
-        class Hasty(Recorder):
+        class Hasty(Patient):
             write_timeout = 0.5
 
         websocket, peer = connect(served, Hasty)
@@ -117,7 +117,7 @@ class TestWaiting:
         assert websocket.ends == []
 
     def test_not_at_all_with_a_timeout_of_0(self, served):
-        class Never(Recorder):
+        class Never(Patient):
             write_timeout = 0
             close_timeout = 0.1
 

@@ -103,7 +103,7 @@ class TestFragments:
 class TestReading:
     def test_pauses_while_the_peer_does_not_read(self, served):
         class Answering(Echo):
-            write_timeout = None
+            write_timeout = ping_interval = None
 
         websocket, peer = connect(served, Answering)
         peer.sock.setblocking(False)

@@ -38,7 +38,7 @@ def fixture_served(name):
 
 class TestGivingUp:
     def test_a_peer_that_reads_nothing(self, served, caplog):
-        class Short(Recorder):
+        class Short(Patient):
             write_timeout = close_timeout = 0.2
 
         websocket, _ = connect(served, Short)
@@ -174,7 +174,7 @@ def test_a_loop_waits_for_no_peer_of_another_loop():
 
 class TestMemory:
     def test_what_is_sent_is_not_counted_any_more(self, served):
-        class Answering(Recorder):
+        class Answering(Patient):
             write_timeout = 0.2
 
             def received_message(self, message):
@@ -236,7 +236,7 @@ class TestMemory:
             assert websocket.ends == []
 
 
-class Unwaited(Recorder):
+class Unwaited(Patient):
     """What is sent is queued, whatever the peer does."""
 
     unsent_soft_limit = COUNTED_FROM

@@ -33,12 +33,14 @@ class Patient(Recorder):
     """Waits for its peer for ever, so a wake-up that is lost is found."""
 
     write_timeout = None
+    # Or its pings would come between what a test waits for.
+    ping_interval = None
 
 
 class Impatient(Recorder):
     """Gives its peer up soon where nobody can wait, and is in no hurry otherwise."""
 
-    write_timeout = None
+    write_timeout = ping_interval = None
     unsent_hard_limit = 300_000
     close_timeout = 0.2
 
