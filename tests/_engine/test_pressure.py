@@ -107,7 +107,7 @@ class TestWaiting:
         call = Call(websocket.send, "not sent")
         read = 0
         while call.is_alive():
-            read += len(peer.sock.recv(4096))
+            read += len(peer.sock.recv(16_384))
             threading.Event().wait(0.002)
         assert isinstance(call.end(), WriteTimeout)
         assert isinstance(call.error, TimeoutError)

@@ -16,6 +16,7 @@ from tests.support.pressing import (
     block,
     connect,
     ledger,
+    skip,
 )
 from tests.support.raw import BINARY, TEXT, frame
 from tests.support.serving import Echo, Recorder, serving
@@ -46,6 +47,23 @@ class TestGivingUp:
         assert websocket.wait_end() == GONE
         assert "slow consumer: nothing read within write_timeout 0.2 s" in caplog.text
         wait_until(lambda: ledger(served).total == 0)
+
+    def test_not_a_peer_that_reads_slowly(self, served):
+        """The poller tells of room only when there is much of it."""
+
+        class Short(Patient):
+            write_timeout = 0.6
+
+        websocket, peer = connect(served, Short)
+        block(websocket)
+        read = 0
+        while read < 300_000:
+            read += len(peer.sock.recv(8192))
+            threading.Event().wait(0.05)
+        assert websocket.ends == []
+        skip(peer, LARGE + HEAD - read)
+        websocket.send("last")
+        assert peer.read_frame().payload == b"last"
 
     @pytest.mark.parametrize("sender", ["thread", "loop", "callback", "other manager"])
     def test_above_the_hard_limit(self, served, caplog, sender):

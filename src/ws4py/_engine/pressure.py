@@ -156,6 +156,8 @@ class PressedFlow(Flow):
 
     def has_progressed(self) -> bool:
         """See :class:`ws4py._engine.backlog.Channel`."""
+        # The poller tells of room when there is much of it, for which a slow peer takes long.
+        self._try_again()
         link = self._link
         if link is not None:
             progress, link.progress = bool(link.progress), False
