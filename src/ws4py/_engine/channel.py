@@ -272,7 +272,7 @@ class Channel(PressedFlow):
         timeout = websocket.ping_timeout if frequency is None else frequency
         # 0 as well.
         if interval:
-            self.rhythm = self.loop.pulses.join((interval, timeout or None))
+            self.loop.pulses.join(self, (interval, timeout or None))
 
     def beat(self, ping: Ping) -> None:
         """See :class:`ws4py._engine.pulse.Beating`, as for the next ones."""
@@ -296,7 +296,7 @@ class Channel(PressedFlow):
     def measure(self, pong: bytes) -> bool:
         """See :class:`ws4py._outlet.Outlet`."""
         ping = self.last_ping
-        if ping is None or pong != ping.payload:
+        if ping is None or not pong or pong != ping.payload:
             return False
         self.latency = time.monotonic() - ping.sent
         return True

@@ -37,7 +37,8 @@ class Beating(Protocol):
     """A connection as seen from here."""
 
     fd: int
-    #: The last ping, if there has been one.
+    rhythm: Rhythm | None
+    #: The last ping, or its stand-in without a payload, if it has a rhythm.
     last_ping: Ping | None
 
     def beat(self, ping: Ping) -> None:
@@ -61,15 +62,15 @@ class Pulses:
     def __init__(self, members: Callable[[], Iterable[Any]], timers: Any) -> None:
         self._members = members
         self._timers = timers
-        self._rhythms: dict[Rhythm, Rhythm] = {}
+        # With when it was last looked, which stands for the ping that newcomers have not had.
+        self._rhythms: dict[Rhythm, tuple[Rhythm, Ping]] = {}
 
-    def join(self, rhythm: Rhythm) -> Rhythm:
-        """Return the rhythm that a new member is to have: the same object for all of one."""
-        known = self._rhythms.get(rhythm)
-        if known is None:
-            known = self._rhythms[rhythm] = rhythm
+    def join(self, member: Beating, rhythm: Rhythm) -> None:
+        """Give a new member its rhythm, the same object for all of one."""
+        if rhythm not in self._rhythms:
+            self._rhythms[rhythm] = rhythm, Ping(b"", time.monotonic(), 0)
             self._look_later(rhythm, 1)
-        return known
+        member.rhythm, member.last_ping = self._rhythms[rhythm]
 
     def _look_later(self, rhythm: Rhythm, count: int) -> None:
         self._timers.after(_step(rhythm), lambda: self._look_through(rhythm, count))
@@ -80,10 +81,9 @@ class Pulses:
             del self._rhythms[rhythm]
             return
         ping = Ping(secrets.token_bytes(_TOKEN_SIZE), time.monotonic(), count)
-        parts = max(1, round(rhythm[0] / _step(rhythm)))
+        self._rhythms[rhythm] = rhythm, Ping(b"", ping.sent, count)
         for member in members:
-            # By their descriptors, so that they are not all pinged at once.
-            guarded(_look_at, member, rhythm, ping, (member.fd + count) % parts == 0)
+            guarded(_look_at, member, rhythm, ping)
         self._look_later(rhythm, count + 1)
 
 
@@ -91,12 +91,23 @@ def _step(rhythm: Rhythm) -> float:
     return min(each for each in rhythm if each is not None) / _STEPS
 
 
-def _look_at(member: Beating, rhythm: Rhythm, ping: Ping, due: bool) -> None:
+def _look_at(member: Beating, rhythm: Rhythm, ping: Ping) -> None:
     last, timeout = member.last_ping, rhythm[1]
-    if last is not None and timeout is not None and not member.is_heard():
+    assert last is not None
+    looks = ping.look - last.look
+    if last.payload and timeout is not None and not member.is_heard():
         # Looks and not seconds: somebody may have held up the loop, which has not heard
         # then what was said meanwhile.
-        if (ping.look - last.look) * _step(rhythm) >= timeout:
+        if looks * _step(rhythm) >= timeout:
             member.fall_silent(timeout)
-    elif due:
+    elif looks >= _looks_until_ping(member, rhythm, last):
         member.beat(ping)
+
+
+def _looks_until_ping(member: Beating, rhythm: Rhythm, last: Ping) -> int:
+    looks = round(rhythm[0] / _step(rhythm))
+    if last.payload:
+        return looks
+    # The first one comes earlier, by up to half an interval: those that came together are
+    # not all to be pinged together.
+    return looks - member.fd % max(1, looks // 2)
