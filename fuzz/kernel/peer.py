@@ -173,7 +173,7 @@ class Peer:
         assert kind in self.pushed, f"nobody sent {payload[:20]!r}"
         assert digits.isdigit(), f"nobody sent {payload[:20]!r}"
         number = int(digits)
-        characters = len(payload.decode()) - len("push000000:")
+        characters = len(payload.decode(errors="replace")) - len("push000000:")
         assert payload == message(kind, number, 2 * characters), f"{kind} {number} was changed"
         before = self.pushed[kind]
         assert not before or before[-1] < number, f"{kind} {number} came behind {before[-1]}"

@@ -16,6 +16,7 @@ from fuzz.kernel.door import Door
 from fuzz.kernel.links import tcp, tls
 from fuzz.kernel.peer import Peer, message
 from fuzz.kernel.shim import Kernel
+from ws4py._engine.backlog import nobody_waits
 from ws4py._engine.lane import default_poller
 from ws4py._engine.pollers import EPollPoller, SelectPoller
 from ws4py.exc import ConnectionClosed
@@ -41,6 +42,11 @@ class Echo(WebSocket):
     """Sends back what it gets, and writes down how it begins and ends."""
 
     close_timeout = 8.0
+    # A seed may take longer than a peer's patience, and the one thread of its peers is that of
+    # its senders too.
+    ping_interval = None
+    write_timeout = None
+    unsent_hard_limit = None
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
@@ -219,7 +225,7 @@ class Scenario:
             self._manager.broadcast(text)
             return
         chosen = self._rng.randrange(len(self._peers))
-        with contextlib.suppress(ConnectionClosed):
+        with contextlib.suppress(ConnectionClosed), nobody_waits():
             self._websockets[chosen].send(text)
             self._pushed.setdefault(chosen, []).append(number)
 
