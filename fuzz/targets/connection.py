@@ -68,8 +68,13 @@ def _connection(flags: int) -> Connection:
 
 def _extension(role: Role, flags: int) -> Deflate:
     forget = not flags & 4
+    # The largest window: who looks further back than a smaller one is not refused in every case.
     options = PerMessageDeflate(
-        server_no_context_takeover=forget, client_no_context_takeover=forget, threshold=0
+        server_no_context_takeover=forget,
+        client_no_context_takeover=forget,
+        server_max_window_bits=15,
+        client_max_window_bits=15,
+        threshold=0,
     )
     accepted = options.accept(options.offer())
     assert accepted is not None

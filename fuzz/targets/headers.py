@@ -45,7 +45,7 @@ WORDS = (
 
 #: Work per character and to begin with. A token costs some calls; a character of its own, with its
 #: comma, is half a token.
-_PER_CHARACTER, _AT_LEAST = 40, 400
+_PER_CHARACTER, _AT_LEAST = 80, 400
 _LONGEST = 12_000
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
