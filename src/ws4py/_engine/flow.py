@@ -265,12 +265,16 @@ class Flow:
 
     def link_ended(self) -> None:
         """From the lane: the peer has ended the connection."""
-        self.end()
+        self.loop.end_later(self.fd, self.end)
 
     def link_lost(self, error: OSError) -> None:
         """From the lane: reading has failed."""
-        guarded(self.websocket.unhandled_error, error)
-        self.end()
+        self.loop.end_later(self.fd, lambda: self._end_lost(error))
+
+    def _end_lost(self, error: OSError) -> None:
+        if not self.retired:
+            guarded(self.websocket.unhandled_error, error)
+            self.end()
 
     def link_broken(self, error: OSError) -> None:
         """From the lane, on any thread: writing has failed."""
@@ -305,13 +309,12 @@ class Flow:
             try:
                 data = self.transport.recv(_READ_SIZE)
             except OSError as error:
-                guarded(self.websocket.unhandled_error, error)
-                self.end()
+                self.link_lost(error)
                 return
             if data is None:
                 return
             if not data:
-                self.end()
+                self.link_ended()
                 return
             if not self._process(data) or self._taken_away:
                 return
@@ -367,7 +370,7 @@ class Flow:
             if data is None:
                 return
             if not data:
-                self.end()
+                self.link_ended()
                 return
         self._unread = self.transport.buffers
 

@@ -26,6 +26,9 @@ from ws4py._log import logger
 
 __all__ = ["Entry", "Loop"]
 
+#: How long posted calls, and ends, may hold up whoever else waits.
+_SLICE_SECONDS = 0.005
+
 
 class Entry(Protocol):
     """A connection as the loop sees it; every method is called on the loop's thread."""
@@ -95,6 +98,7 @@ class Loop:
         self.pulses = Pulses(self._entries.values, self.timers)
         # A dictionary, since an entry may ask several times in one turn.
         self._again: dict[Entry, None] = {}
+        self._endings: deque[Callable[[], object]] = deque()
         self._goodbye: tuple[int, str] | None = None
         self._stop_at: float | None = None
 
@@ -154,15 +158,30 @@ class Loop:
         self._again[entry] = None
         self._leave_lane()
 
+    def end_later(self, fd: int, ending: Callable[[], object]) -> None:
+        """Have an entry ended whose peer is gone, and others served meanwhile.
+
+        When many go at once, as behind a proxy that is restarted, their ends take seconds.
+
+        :param fd: its descriptor, which is not waited for any more.
+        """
+        # Or the poller would tell of it turn by turn.
+        self._unregister(fd)
+        self._endings.append(ending)
+        self._leave_lane()
+
     def forget(self, entry: Entry) -> None:
         """Stop serving an entry."""
         if self._entries.get(entry.fd) is entry:
             del self._entries[entry.fd]
-            assert self._poller is not None
-            # The program may have closed the descriptor itself.
-            with contextlib.suppress(OSError, ValueError, KeyError):
-                self._poller.unregister(entry.fd)
+            self._unregister(entry.fd)
         self._on_forget(entry)
+
+    def _unregister(self, fd: int) -> None:
+        assert self._poller is not None
+        # The program may have closed the descriptor itself, or it has been done already.
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            self._poller.unregister(fd)
 
     def _leave_lane(self) -> None:
         """Have the poller return, which otherwise may go on with its lane's connections."""
@@ -193,7 +212,8 @@ class Loop:
         return self._stop_at is not None and not self._entries and not self._posted
 
     def _turn(self, poller: LoopPoller, wakeup: Wakeup) -> None:
-        timeout = 0.0 if self._again or self._posted else self.timers.wait()
+        waiting = self._again or self._posted or self._endings
+        timeout = 0.0 if waiting else self.timers.wait()
         ready = self._wait(poller, timeout)
         again, self._again = self._again, {}
         for fd, events in ready:
@@ -206,7 +226,8 @@ class Loop:
         for entry in again:
             if self._entries.get(entry.fd) is entry:
                 self._serve(entry, READ)
-        self._run_posted()
+        self._run_some(self._posted)
+        self._run_some(self._endings)
         for callback in self.timers.due():
             guarded(callback)
 
@@ -239,10 +260,15 @@ class Loop:
             wakeup.drain()
             self._woken = False
 
-    def _run_posted(self) -> None:
+    def _run_some(self, calls: deque[Callable[[], object]]) -> None:
+        """Make calls, but leave some for the next turn when they take their time."""
+        until = time.monotonic() + _SLICE_SECONDS
         # Only those that are there now: one that posts again waits a turn.
-        for _ in range(len(self._posted)):
-            guarded(self._posted.popleft())
+        for _ in range(len(calls)):
+            guarded(calls.popleft())
+            if time.monotonic() >= until:
+                self._leave_lane()
+                return
 
     def _register(self, entry: Entry) -> None:
         if entry.retired:
@@ -287,10 +313,11 @@ class Loop:
     def _shut(self) -> None:
         """Leave nothing behind, whatever ended the loop."""
         while True:
-            self._run_posted()
+            self._run_some(self._posted)
+            self._run_some(self._endings)
             self._expire_all()
             with self._gate:
-                if self._posted:
+                if self._posted or self._endings:
                     continue
                 self._ended = True
                 wakeup, self._wakeup = self._wakeup, None

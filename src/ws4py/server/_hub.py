@@ -118,6 +118,10 @@ class Hub:
         """Serve the channel once more without waiting for its descriptor."""
         channel.serve_again()
 
+    def end_later(self, fd: int, ending: Callable[[], object]) -> None:
+        """End a channel whose peer is gone; here each has a greenlet, so nobody waits."""
+        ending()
+
     def forget(self, channel: HubChannel) -> None:
         """Stop serving a channel."""
         channel.stop_waiting()
