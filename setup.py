@@ -26,6 +26,7 @@ def sources() -> list[Extension]:
         Extension("ws4py._wire.octets_c", [f"{WIRE}/octets_c.pyx"], depends=[OCTETS]),
         # One source, two modules: the file runs as it is, too.
         Extension("ws4py._wire.codec_c", [f"{WIRE}/codec_py.py"]),
+        Extension("ws4py._messaging_c", ["src/ws4py/_messaging_c.pyx"]),
         Extension("ws4py._sending_c", ["src/ws4py/_sending_c.pyx"]),
     ]
     if sys.platform.startswith("linux"):  # epoll

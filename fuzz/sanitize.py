@@ -20,13 +20,15 @@ __all__ = ["main"]
 _FOLDER = CACHE / "sanitize"
 _REPORTS = _FOLDER / "reports"
 _COPIED = ("src", "setup.py", "pyproject.toml", "README.md", "LICENSE", "MANIFEST.in")
-_MODULES = ("_wire/octets_c", "_wire/codec_c", "_sending_c", "_engine/lane_c")
+_MODULES = ("_wire/octets_c", "_wire/codec_c", "_messaging_c", "_sending_c", "_engine/lane_c")
 _FLAGS = "-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -g"
 _TESTS = (
     "tests/_wire",
     "tests/_engine/test_lane.py",
     "tests/_engine/test_lane_agrees.py",
+    "tests/_engine/test_lane_messages.py",
     "tests/_engine/test_lane_turns.py",
+    "tests/test_messaging.py",
     "tests/test_sending.py",
     "tests/test_manager_broadcast.py",
     "tests/protocol/test_connection_fuzzed.py",
@@ -77,9 +79,9 @@ def main() -> int:
 #: Says which modules run, and that they are the sanitized ones.
 _WHICH = """
 from ws4py._wire import octets_c, codec_c
-from ws4py import _sending_c
+from ws4py import _messaging_c, _sending_c
 from ws4py._engine import lane_c
-files = [each.__file__ for each in (octets_c, codec_c, _sending_c, lane_c)]
+files = [each.__file__ for each in (octets_c, codec_c, _messaging_c, _sending_c, lane_c)]
 assert all("sanitize" in each for each in files), files
 print(*files)
 """

@@ -1,6 +1,9 @@
 import copy
+import gc
 import json
 import os
+import pickle
+import weakref
 
 import pytest
 
@@ -26,6 +29,7 @@ from ws4py.messaging import (
     PreparedMessage,
     TextMessage,
     prepare,
+    received,
 )
 
 ALL = [
@@ -143,8 +147,91 @@ class TestAnyMessage:
     def test_broken_text_can_be_printed_for_debugging(self):
         assert repr(TextMessage(b"\xff")) == "<TextMessage of 1 bytes>"
 
+    @pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
+    @EACH
+    def test_pickles_and_copies(self, message, protocol):
+        message = copy.copy(message)
+        message.mark = [1]
+        for duplicate in (copy.copy(message), pickle.loads(pickle.dumps(message, protocol))):
+            assert type(duplicate) is type(message)
+            assert (duplicate.data, vars(duplicate)) == (message.data, vars(message))
+            assert duplicate != message
+
+    def test_attributes_come_and_go(self):
+        message = received(TEXT, b"text")
+        assert vars(message) == {}
+        message.mark = message
+        assert vars(message) == {"mark": message}
+        del message.mark
+        assert not hasattr(message, "mark")
+        message.__dict__ = {"mark": 1}
+        assert message.mark == 1
+
+    def test_cycles_are_collected(self):
+        message = received(TEXT, b"text")
+        message.mark = message
+        ended = weakref.ref(message)
+        del message
+        gc.collect()
+        assert ended() is None
+
     def test_what_is_offered_is_there(self):
         assert all(hasattr(messaging, name) for name in messaging.__all__)
+
+
+class Mixin:
+    """Of a program that derives its own messages from several classes."""
+
+    def shout(self):
+        return self.data.upper()
+
+
+class Loud(Mixin, TextMessage):
+    """A mixin before."""
+
+
+class Late(TextMessage, Mixin):
+    """And behind."""
+
+
+class Slotted(TextMessage):
+    """Adds a slot."""
+
+    __slots__ = ("number",)
+
+
+class TestSubclasses:
+    @pytest.mark.parametrize("kind", [Loud, Late])
+    def test_with_a_mixin(self, kind):
+        message = kind("text")
+        message.mark = True
+        assert (message.shout(), message.mark, str(message)) == (b"TEXT", True, "text")
+        assert weakref.ref(message)() is message
+        duplicate = pickle.loads(pickle.dumps(message))
+        assert (type(duplicate), vars(duplicate)) == (kind, vars(message))
+        assert repr(message) == f"<{kind.__name__} of 4 bytes>"
+
+    def test_with_a_slot(self):
+        message = Slotted("text")
+        message.number = 1
+        duplicate = copy.deepcopy(message)
+        assert (duplicate.number, duplicate.data) == (1, b"text")
+        assert "number" not in vars(message)
+
+    def test_another_class_of_the_same_kind(self):
+        message = received(TEXT, b"text")
+        message.__class__ = Late
+        assert message.shout() == b"TEXT"
+
+
+class TestReceived:
+    @pytest.mark.parametrize(("opcode", "kind"), [(TEXT, TextMessage), (BINARY, BinaryMessage)])
+    def test_it_is_complete(self, opcode, kind):
+        message, made = received(opcode, b"data"), kind(b"data")
+        assert type(message) is kind
+        assert message.completed
+        for name in ("data", "opcode", "encoding", "is_text", "is_binary"):
+            assert getattr(message, name) == getattr(made, name)
 
 
 class TestControl:

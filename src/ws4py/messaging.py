@@ -7,9 +7,11 @@ it can be kept, copied and sent again from anywhere.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import Any
 
+from ws4py._twins import PURE
 from ws4py._wire.closing import build_close_payload
 from ws4py._wire.codec import build_frame
 from ws4py._wire.codes import (
@@ -39,7 +41,18 @@ __all__ = [
 _KEY_SIZE = 4
 
 
-class Message:
+class _Base:
+    """Attributes and weak references, and nothing else."""
+
+    __slots__ = ("__dict__", "__weakref__")
+
+
+if not PURE:
+    with contextlib.suppress(ImportError):
+        from ws4py._messaging_c import Base as _Base  # type: ignore[assignment]  # its twin
+
+
+class Message(_Base):
     """A message of any kind.
 
     :param opcode: see RFC 6455 section 5.2.
@@ -49,7 +62,7 @@ class Message:
     """
 
     # A loop fills this one for each message that it receives. Everything else goes to `__dict__`.
-    __slots__ = ("__dict__", "__weakref__", "data")
+    __slots__ = ("data",)
 
     data: bytes
     # A loop makes received messages without a call of the constructor, so what is the same
@@ -142,7 +155,9 @@ class TextMessage(Message):
     is_binary = False
 
     def __init__(self, text: Any = "") -> None:
-        super().__init__(TEXT, text)
+        # Its other attributes are the class's.
+        self._completed = False
+        self.data = self._to_bytes(text)
 
 
 class BinaryMessage(Message):
@@ -154,7 +169,8 @@ class BinaryMessage(Message):
     is_binary = True
 
     def __init__(self, data: Any = b"") -> None:
-        super().__init__(BINARY, data, None)
+        self._completed = False
+        self.data = self._to_bytes(data)
 
 
 class CloseControlMessage(Message):
@@ -186,6 +202,14 @@ class PongControlMessage(Message):
 
     def __init__(self, data: Any = None) -> None:
         super().__init__(PONG, b"" if data is None else data)
+
+
+def received(opcode: int, data: bytes) -> Message:
+    """Make a text or binary message of what has arrived, without a look at it, as the lane does."""
+    kind: type[Message] = TextMessage if opcode == TEXT else BinaryMessage
+    message = kind.__new__(kind)
+    message.data = data
+    return message
 
 
 def prepare(message: Any, binary: bool = False) -> PreparedMessage:

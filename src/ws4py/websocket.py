@@ -27,7 +27,7 @@ from ws4py._transport import interrupt, is_tls
 from ws4py._wire.codec import FAILED
 from ws4py._wire.codes import BINARY, CLOSE, INTERNAL_ERROR, PING, PONG, TEXT
 from ws4py.exc import ConnectionClosed
-from ws4py.messaging import BinaryMessage, Message, PongControlMessage, TextMessage
+from ws4py.messaging import Message, PongControlMessage, received
 from ws4py.protocol.connection import Connection, Event
 from ws4py.protocol.limits import Limits
 from ws4py.protocol.prepared import PreparedMessage
@@ -312,9 +312,7 @@ class WebSocket(Connected):
             # We have said goodbye: what was under way is dropped, as browsers do.
             return True
         opcode, data = event
-        message = TextMessage(data) if opcode == TEXT else BinaryMessage(data)
-        message.completed = True
-        return self._call(self.received_message, message)
+        return self._call(self.received_message, received(opcode, data))
 
     def _answer(self, connection: Connection, event: Event) -> bool:
         """Answer a ping, a close frame or a violation."""

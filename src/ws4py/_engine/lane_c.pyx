@@ -114,11 +114,30 @@ cdef extern from *:
         return 0;
     }
 
+    static PyObject **ws4py_field(PyObject *message, Py_ssize_t offset)
+    {
+        return (PyObject **)((char *)message + offset);
+    }
+
     /* Of a message that has no data yet. */
     static void ws4py_set_data(PyObject *message, PyObject *payload)
     {
         Py_INCREF(payload);
-        *(PyObject **)((char *)message + ws4py_data_offset) = payload;
+        *ws4py_field(message, ws4py_data_offset) = payload;
+    }
+
+    /* Drops the data of a message that only the caller has. Tells whether it is as good as new then: of
+     * this very class, without attributes, weak references or a finalizer. */
+    static int ws4py_renew(PyObject *message, PyObject *type)
+    {
+        PyTypeObject *kind = (PyTypeObject *)type;
+        /* Where a message's class has no place of its own for attributes, their offset is negative. */
+        if (Py_REFCNT(message) != 1 || !Py_IS_TYPE(message, kind) || kind->tp_dictoffset <= 0
+            || *ws4py_field(message, kind->tp_dictoffset)
+            || *ws4py_field(message, kind->tp_weaklistoffset) || kind->tp_finalize)
+            return 0;
+        Py_CLEAR(*ws4py_field(message, ws4py_data_offset));
+        return 1;
     }
 
     /* Where a socket.socket has its descriptor, its first field: -1 from its close() on. */
@@ -130,6 +149,7 @@ cdef extern from *:
     object ws4py_make(object type, tuple nothing)
     int ws4py_find_data(object type) except -1
     void ws4py_set_data(object message, object payload)
+    bint ws4py_renew(object message, object type)
     int *ws4py_descriptor(object sock)
 
 cdef enum:
@@ -165,6 +185,8 @@ cdef enum:
 
 cdef object _RECEIVED_MESSAGE = "received_message"
 cdef object _NO_ARGUMENTS = ()
+cdef object _TEXT_MESSAGE = TextMessage
+cdef object _BINARY_MESSAGE = BinaryMessage
 cdef object _TAKE = "_take"
 
 cdef uint64_t _SLOW_NANOSECONDS = <uint64_t>(SLOW_SECONDS * 1e9)
@@ -650,9 +672,12 @@ cdef class Link(ShortWay):
         self.wire.room = 0
 
     cdef int _deliver(self, int opcode, object payload) except -1:
-        cdef object kind = TextMessage if opcode == _TEXT else BinaryMessage
-        # Without the constructor, whose checks it needs not; all else is the same for its whole class.
-        cdef object message = ws4py_make(kind, _NO_ARGUMENTS)
+        cdef object kind = _TEXT_MESSAGE if opcode == _TEXT else _BINARY_MESSAGE
+        cdef object message = self.lane.spare
+        self.lane.spare = None
+        if not ws4py_renew(message, kind):
+            # Without the constructor, whose checks it needs not; all else is the same for its whole class.
+            message = ws4py_make(kind, _NO_ARGUMENTS)
         ws4py_set_data(message, payload)
         self.lane.valid = <PyObject *>payload if opcode == _TEXT else NULL
         # Of this one: what begin_callback notes is shared with the loops of other threads.
@@ -666,6 +691,8 @@ cdef class Link(ShortWay):
             end_callback()
             self.answering = False
             self.lane.valid = self.lane.alone = NULL
+        if ws4py_renew(message, kind):
+            self.lane.spare = message
         return 0
 
     # -- The end -----------------------------------------------------------------
@@ -730,6 +757,8 @@ cdef class Lane:
     cdef PyObject *alone
     # The payload that is known to be UTF-8 while its handler runs.
     cdef PyObject *valid
+    # The last message, without its data, if nobody has kept it: it can be the next one.
+    cdef object spare
 
     #: Set by others to have :meth:`wait` return after this turn: there is something else to do.
     cdef public bint pending
