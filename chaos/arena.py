@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from chaos import storm
+from chaos.network import Link
 from chaos.settings import Settings
 from chaos.storm import Plan, Storm
 from chaos.target import Target
@@ -16,12 +17,15 @@ from chaos.wire import TEXT, Client, frame
 
 #: A figure that fails by less than this is measured again, the machine may have been busy.
 NEAR = 0.20
+#: Units of what a busy machine makes worse.
+_TIMES = {"ms", "s", "µs", "/s"}
 
 
 class Check(NamedTuple):
     """One thing that was to be seen.
 
     :param near: it failed, by so little that it may be the machine.
+    :param timed: it is a time, or depends on one.
     """
 
     what: str
@@ -29,6 +33,7 @@ class Check(NamedTuple):
     expected: str
     passed: bool
     near: bool = False
+    timed: bool = False
 
 
 class Base(NamedTuple):
@@ -56,6 +61,7 @@ class Arena:
         self.settings = settings
         self.tls: ssl.SSLContext | None = None
         self.authority: Path | None = None
+        self.link: Link | None = None
         self.base = Base(0, 0, 0, 0.0)
         self.checks: list[Check] = []
         self.figures: dict[str, Any] = {}
@@ -95,6 +101,7 @@ class Arena:
     def begin(self) -> None:
         """Take the figures of the server before the attack."""
         self.target.forget_peak()
+        self.link: Link | None = None
         self.base = Base(
             self.target.descriptors(), self.target.threads(), self.target.rss(), self.target.cpu()
         )
@@ -141,7 +148,8 @@ class Arena:
         self, what: str, seen: float | None, expected: str, passed: bool, near: bool
     ) -> None:
         shown = None if seen is None else _short(seen)
-        self.checks.append(Check(what, shown, expected.rstrip(), passed, near))
+        timed = expected.split()[-1] in _TIMES
+        self.checks.append(Check(what, shown, expected.rstrip(), passed, near, timed))
 
     def grows_at_most(self, bound: float) -> None:
         """Say how much more memory there was, and how much there may be, in bytes."""

@@ -74,9 +74,11 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return options
 
 
-def _natural(name: str) -> tuple[str, int]:
-    letter, number = re.fullmatch(r"([A-Z])(\d+)", name).groups()  # type: ignore[union-attr]
-    return letter, int(number)
+def _natural(name: str) -> tuple[str, int, str]:
+    parts = re.fullmatch(r"([A-Z])(\d+)(.?)", name)
+    assert parts is not None, name
+    letter, number, more = parts.groups()
+    return letter, int(number), more
 
 
 def _chosen(names: list[str] | None, quick: bool) -> list[Row]:
@@ -84,7 +86,7 @@ def _chosen(names: list[str] | None, quick: bool) -> list[Row]:
     every = [ROWS[name] for name in sorted(ROWS, key=_natural)]
     if names:
         wanted = {name.upper() for name in names}
-        return [each for each in every if each.name in wanted or each.name[0] in wanted]
+        return [each for each in every if wanted & {each.name.upper(), each.name[0]}]
     return [each for each in every if each.quick or not quick]
 
 

@@ -33,6 +33,7 @@ class Row:
     :param manager: settings of the manager.
     :param nofile: descriptors of the server's process.
     :param tls: the server speaks TLS.
+    :param own_network: wanted in a network of its own, where that is possible.
     :param not_on: servers on which it is not run, with the reason.
     :param no_http_on: servers whose own part fails under this attack, so that only the websockets
         among the witnesses are asked; with the reason.
@@ -51,6 +52,7 @@ class Row:
     manager: dict[str, Any] = field(default_factory=dict)
     nofile: int = 0
     tls: bool = False
+    own_network: bool = False
     not_on: dict[str, str] = field(default_factory=dict)
     no_http_on: dict[str, str] = field(default_factory=dict)
     tracebacks: int | None = 0

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks.cores import Cores
-from chaos import certificates, target, witness
+from chaos import certificates, network, noise, target, witness
 from chaos.arena import Arena
 from chaos.failure import CannotRunHereError, ChaosError
 from chaos.row import Row
@@ -41,7 +41,11 @@ class Machine(NamedTuple):
 
 
 def run(row: Row, server: str, machine: Machine) -> Result:
-    """Run a row; again, twice at most, while all that fails is near to what it has to be."""
+    """Run a row.
+
+    It is run again, twice at most, while all that fails is near to what it has to be, or is a
+    time and somebody else kept the machine busy.
+    """
     began = time.monotonic()
     result = {
         "row": row.name,
@@ -71,7 +75,8 @@ def run(row: Row, server: str, machine: Machine) -> Result:
             checks=[each._asdict() for each in arena.checks],
             seconds=round(time.monotonic() - began, 1),
         )
-        if not wrong or not all(each.near for each in wrong):
+        busy = arena.figures["others_cpu"] > noise.BUSY
+        if not wrong or not all(each.near or (busy and each.timed) for each in wrong):
             break
         failed_before = [*failed_before, "; ".join(f"{w.what}: {w.seen}" for w in wrong)]
     return result
@@ -91,10 +96,12 @@ def _attempt(row: Row, server: str, machine: Machine) -> Arena:
     log = machine.logs / f"{server}-{row.name}.log"
     log.unlink(missing_ok=True)
     with ExitStack() as stack:
+        link = stack.enter_context(network.own()) if row.own_network else None
         folder = certificates.folder() if row.tls else None
         wanted = Wanted(settings, row.manager, row.nofile, folder)
         under_test = stack.enter_context(target.running(server, wanted, machine.cores.server, log))
         arena = Arena(server, under_test, settings, machine.program, machine.cores.load)
+        arena.link = link
         if folder is not None:
             arena.tls, arena.authority = certificates.context(folder), folder / "authority.pem"
         _warm(arena)
@@ -105,11 +112,13 @@ def _attempt(row: Row, server: str, machine: Machine) -> Arena:
             )
             pause(BEFORE)
         arena.begin()
+        before = noise.read()
         row.run(arena)
         if row.lives:
             _settle(arena, row)
         if watch is not None:
             _judge(arena, watch, row.no_http_on.get(server))
+        arena.note(others_cpu=round(noise.others_since(before), 2))
         return arena
 
 

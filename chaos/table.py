@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from chaos import noise
 from chaos.later import LISTED
 from chaos.runner import Result
 
@@ -25,6 +26,9 @@ def line(result: Result) -> str:
         return f"{name} cannot run here: {result['cannot']}"
     verdict = "passed" if result["passed"] else "FAILED"
     tries = f" (attempt {result['attempts']})" if result["attempts"] > 1 else ""
+    busy = result["figures"].get("others_cpu", 0.0)
+    if busy > noise.BUSY:
+        tries += f" (others used {busy:.0%} of a core)"
     return f"{name} {verdict}{tries} {result.get('seconds', 0):5.1f} s  {result['title']}: {result['seen']}"
 
 
@@ -59,6 +63,9 @@ def _row(result: Result) -> str:
         tries = result["attempts"]
         again = f" (attempt {tries}; before: {' / '.join(result['failed_before'])})"
         seen = result["seen"] + (again if tries > 1 else "")
+        busy = result["figures"].get("others_cpu", 0.0)
+        if busy > noise.BUSY and not result["passed"]:
+            seen += f" (others used {busy:.0%} of a core)"
         verdict = "passed" if result["passed"] else "**failed**"
     cells = [result["row"], result["title"], result["expected"], seen, verdict]
     return "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |"

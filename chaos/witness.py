@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 from benchmarks import cores
 from chaos.failure import ChaosError
-from chaos.wire import CLOSE, PING, PONG, TEXT, Client, frame
+from chaos.wire import BINARY, CLOSE, PING, PONG, TEXT, Client, frame
 
 CLIENTS = 20
 PER_SECOND = 5.0
@@ -162,7 +162,7 @@ class _Round:
                 self._lost(fd, f"closed with {received.code}")
             elif received.opcode == TEXT and received.payload == b"w" * SIZE and fd in self._sent:
                 self.echoes.append(time.monotonic() - self._sent.pop(fd))
-            elif received.opcode != PONG:
+            elif received.opcode not in (PONG, BINARY):  # a broadcast is for others
                 self._lost(fd, f"got {received!r:.60}")
 
     def _lost(self, fd: int, why: str) -> None:

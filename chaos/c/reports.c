@@ -33,8 +33,9 @@ void report(const struct storm *storm, const char *event, uint64_t since)
     int done = 0;
     for (int i = 0; i < storm->begun; i++)
         done += storm->all[i].done;
-    printf("{\"event\": \"%s\", \"seconds\": %.4f, \"alive\": %d, \"done\": %d", event,
-           seconds(now(), since), storm->alive, done);
+    printf("{\"event\": \"%s\", \"seconds\": %.4f, \"alive\": %d, \"waiting\": %d, "
+           "\"done\": %d",
+           event, seconds(now(), since), storm->alive, storm->in_flight, done);
     number("opened", seen->opened);
     number("failed", seen->failed);
     number("retried", seen->retried);

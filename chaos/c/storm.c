@@ -1,6 +1,7 @@
 /* The storm: options, and the commands that it takes line by line on its standard input.
  *
  *     open N      open as many more connections        reset       end all with a reset
+ *     begin N     the same without waiting for them
  *     attack      let all send the script              close       have all say goodbye
  *     finish S    until all have sent it               stall N     the first N stop reading
  *     wait S [N]  until no more than N are left        report      say what was counted
@@ -124,7 +125,7 @@ static void stall(struct storm *storm, int number)
 static void start(struct storm *storm, struct command *command)
 {
     command->since = now();
-    if (!strcmp(command->name, "open"))
+    if (!strcmp(command->name, "open") || !strcmp(command->name, "begin"))
         storm->wanted += (int)command->seconds;
     else if (!strcmp(command->name, "attack"))
         attack(storm);

@@ -90,6 +90,8 @@ def main() -> None:
         }
     server = WSGIServer(("127.0.0.1", 0), Application(), log=None, backlog=BACKLOG, **secret)
     server.open_timeout = chosen.settings["open_timeout"]
+    # Callbacks run in greenlets here, as many as are needed.
+    chosen.manager.pop("workers", None)
     for name, value in chosen.manager.items():
         setattr(server.websockets, name, value)
     ended = gevent.event.Event()

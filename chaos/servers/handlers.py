@@ -142,15 +142,12 @@ class Races:
     def __init__(self) -> None:
         self._waiting: list[Any] = []
         self._wakeup = threading.Condition()
-        self._threads: list[threading.Thread] = []
+        for _ in range(2):
+            threading.Thread(target=self._run, name="race", daemon=True).start()
 
     def start(self, call: Any) -> None:
         """Have this called soon, by one of the threads."""
         with self._wakeup:
-            while len(self._threads) < 2:
-                thread = threading.Thread(target=self._run, daemon=True)
-                self._threads.append(thread)
-                thread.start()
             self._waiting.append(call)
             self._wakeup.notify()
 
