@@ -147,7 +147,9 @@ def _settle(arena: Arena, row: Row) -> None:
     while under_test.descriptors() > most and time.monotonic() < deadline:
         pause(0.05)
     arena.at_most("descriptors after", under_test.descriptors(), most)
-    arena.at_most("threads after", under_test.threads(), base.threads)
+    # Workers are started when they are needed, and stay.
+    workers = row.manager.get("workers", 0)
+    arena.at_most("threads after", under_test.threads(), base.threads + workers)
     left = max(0, under_test.rss() - base.rss)
     arena.at_most("RSS left", left / 1024, row.rss_left / 1024, "KiB")
     state = under_test.state()

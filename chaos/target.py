@@ -11,6 +11,7 @@ import os
 import resource
 import select
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -176,7 +177,7 @@ def running(server: str, wanted: Wanted, core: int, log: Path) -> Iterator[Targe
     """Start a server; it is gone at the end."""
     words = [sys.executable, str(HERE / "servers" / f"{server}_server.py")]
     words += ["--settings", json.dumps(wanted.settings._asdict())]
-    words += ["--manager", json.dumps(wanted.manager)]
+    words += ["--manager", json.dumps(wanted.manager), "--port", str(_free_port())]
     if wanted.tls is not None:
         words += ["--tls", str(wanted.tls)]
     with log.open("ab") as stderr, cores.on(core):
@@ -193,6 +194,13 @@ def running(server: str, wanted: Wanted, core: int, log: Path) -> Iterator[Targe
             yield target
         finally:
             process.kill()
+
+
+def _free_port() -> int:
+    """Return a port for a server that is to have it again when it is started again."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+    return port
 
 
 def _environment() -> dict[str, str]:

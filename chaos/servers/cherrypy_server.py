@@ -66,7 +66,7 @@ def main() -> None:
     cherrypy.config.update(
         {
             "server.socket_host": "127.0.0.1",
-            "server.socket_port": 0,
+            "server.socket_port": chosen.port,
             "server.socket_queue_size": BACKLOG,
             "engine.autoreload.on": False,
             "checker.on": False,

@@ -48,6 +48,7 @@ def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("--settings", type=json.loads, default={})
     parser.add_argument("--manager", type=json.loads, default={})
+    parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--tls")
     chosen = parser.parse_args()
     set_all(chosen.settings)

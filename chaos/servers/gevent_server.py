@@ -88,7 +88,9 @@ def main() -> None:
             "certfile": f"{chosen.tls}/server.pem",
             "keyfile": f"{chosen.tls}/server.key",
         }
-    server = WSGIServer(("127.0.0.1", 0), Application(), log=None, backlog=BACKLOG, **secret)
+    server = WSGIServer(
+        ("127.0.0.1", chosen.port), Application(), log=None, backlog=BACKLOG, **secret
+    )
     server.open_timeout = chosen.settings["open_timeout"]
     # Callbacks run in greenlets here, as many as are needed.
     chosen.manager.pop("workers", None)
