@@ -142,10 +142,10 @@ def nobody_reads(arena: Arena) -> None:
         storm.open(_READERS)
         storm.attack()
         # Enough to fill what the kernel takes for each, and the limit.
-        count = (8 * MIB) // (64 * KIB)
-        arena.target.ask("broadcast", count=count, size=64 * KIB, seconds=6.0)
+        arena.target.ask("broadcast", count=300, size=16 * KIB, seconds=8.0)
         seen = storm.wait(10.0 + _stuck(arena))
         arena.equal("connections left", seen["alive"], 0)
+        arena.target.until(lambda state: not state["broadcast"]["running"], 10.0)
         calls = arena.target.state()["broadcast"]
         arena.at_most("a call, p99", calls.get("p99_ms"), 5.0 + 0.05 * _READERS, "ms")
         arena.note(calls=calls, last_gone=seen["last_gone"], codes=seen["codes"])

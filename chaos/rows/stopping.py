@@ -8,7 +8,7 @@ from chaos.arena import Arena
 from chaos.row import row
 from chaos.settings import MIB
 from chaos.storm import Plan, pause
-from chaos.wire import TEXT, frame
+from chaos.wire import BINARY, TEXT, frame
 
 #: What may be left of a server that has stopped: standard streams, epoll of the control channel.
 _BARE_DESCRIPTORS, _BARE_THREADS = 12, 6
@@ -19,16 +19,18 @@ _BARE_DESCRIPTORS, _BARE_THREADS = 12, 6
     "the engine stops with 5,000 connections, 100 that do not read and 10 handlers that are busy",
     "4,900 get 1001, stop() returns within 5 s with everything closed; it can be started again",
     witness=False,
+    settings={"ping_interval": 5.0, "ping_timeout": 5.0, "write_timeout": 5.0},
     manager={"workers": 10},
     rss_left=64 * MIB,
 )
 def stop(arena: Arena) -> None:
     """Everybody is told, and nobody is waited for too long."""
-    deaf = Plan(path="/member", deaf=True, mute=True)
+    unread = frame(BINARY, b"x" * 60_000)
+    deaf = Plan(again=unread, times=200, deaf=True, mute=True)
     with arena.storm(Plan(), 4900) as well, arena.storm(deaf, 100) as bad:
         well.open(4900)
         bad.open(100)
-        arena.target.ask("broadcast", count=8, size=1 * MIB // 2, seconds=0.4)
+        bad.attack()
         well.last(1.0)
         busy = [arena.client("/blocking") for _ in range(10)]
         for client in busy:

@@ -12,7 +12,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from chaos.servers.handlers import Member, set_all, tally
@@ -59,10 +59,12 @@ class Control:
     """Reads commands and obeys them.
 
     :param service: the server.
+    :param commanded: where the commands come from, line by line.
     """
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, commanded: Iterable[str] = sys.stdin) -> None:
         self._service = service
+        self._commanded = commanded
         self._broadcast: dict[str, Any] = {"running": False}
         self._hammer: dict[str, Any] = {"running": False}
         self._commands: dict[str, Callable[..., dict[str, Any]]] = {
@@ -82,7 +84,7 @@ class Control:
         threading.Thread(target=self._run, name="control", daemon=True).start()
 
     def _run(self) -> None:
-        for line in sys.stdin:
+        for line in self._commanded:
             arguments = json.loads(line)
             command = self._commands[arguments.pop("do")]
             try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gevent import monkey
 
-monkey.patch_all(sys=True)
+monkey.patch_all()
 
 import logging  # noqa: E402 - gevent wants to come first
 import signal  # noqa: E402
@@ -12,6 +12,7 @@ from typing import Any  # noqa: E402
 
 import gevent  # noqa: E402
 import gevent.event  # noqa: E402
+from gevent.fileobject import FileObject  # noqa: E402
 
 from chaos.servers.control import Control, options  # noqa: E402
 from chaos.servers.handlers import EXTENSIONS, PATHS  # noqa: E402
@@ -99,7 +100,8 @@ def main() -> None:
     ended = gevent.event.Event()
     gevent.signal_handler(signal.SIGTERM, ended.set)
     server.start()
-    Control(Service(server)).announce()
+    # Reading it must let the hub go on.
+    Control(Service(server), FileObject(0, "r")).announce()
     ended.wait()
     server.stop()
 
