@@ -76,6 +76,15 @@ sanitize: dev ## the compiled modules with ASan and UBSan
 bench: dev ## ws4py beside C and its peers (SCENARIO=… PEER=…)
 	$(PY) benchmarks/run.py $(if $(SCENARIO),--scenario "$(SCENARIO)") $(if $(PEER),--peer "$(PEER)")
 
+chaos: dev ## attacks and faults against CherryPy and gevent (ROW=D5 SERVER=gevent)
+	$(PY) chaos/run.py $(if $(ROW),--row $(ROW),--output docs/chaos-table.md) $(if $(SERVER),--server $(SERVER))
+
+chaos-quick: dev ## the part of them that CI runs, on CherryPy
+	$(PY) chaos/run.py --quick --server $(or $(SERVER),cherrypy)
+
+soak: dev ## good and abusive clients for a long time (MINUTES=30 SERVER=cherrypy)
+	$(PY) chaos/run.py --soak $(or $(MINUTES),30) --server $(or $(SERVER),cherrypy)
+
 pythons: browser strace ## the tests under every CPython found
 	@tools/run_pythons.sh
 

@@ -101,7 +101,6 @@ class Arena:
     def begin(self) -> None:
         """Take the figures of the server before the attack."""
         self.target.forget_peak()
-        self.link: Link | None = None
         self.base = Base(
             self.target.descriptors(), self.target.threads(), self.target.rss(), self.target.cpu()
         )
@@ -148,7 +147,7 @@ class Arena:
         self, what: str, seen: float | None, expected: str, passed: bool, near: bool
     ) -> None:
         shown = None if seen is None else _short(seen)
-        timed = expected.split()[-1] in _TIMES
+        timed = expected.rsplit(maxsplit=1)[-1] in _TIMES
         self.checks.append(Check(what, shown, expected.rstrip(), passed, near, timed))
 
     def grows_at_most(self, bound: float) -> None:

@@ -26,7 +26,14 @@ def folder() -> Path:
     place = Path(made.name)
     # One that signs itself is its own authority.
     command = [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
-    command += ["-subj", "/CN=localhost", "-addext", _NAMES, "-addext", "keyUsage=digitalSignature,keyCertSign"]
+    command += [
+        "-subj",
+        "/CN=localhost",
+        "-addext",
+        _NAMES,
+        "-addext",
+        "keyUsage=digitalSignature,keyCertSign",
+    ]
     command += ["-keyout", str(place / "server.key"), "-out", str(place / "server.pem")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:

@@ -1,7 +1,7 @@
 """The command line: which rows, on which server, and the files that a run leaves.
 
-It ends with 0 only when every row that was asked for has passed, or stands in a list with the reason
-why it is not run; in CI a row that this machine cannot run is a failure.
+It ends with 0 only when every row that was asked for has passed, or stands in a list with the
+reason why it is not run; in CI a row that this machine cannot run is a failure.
 """
 
 from __future__ import annotations

@@ -23,12 +23,16 @@ LISTED: dict[str, Listed] = {
     "B7 (client)": Listed("masked frames to a client", _CLIENT),
     "B10": Listed("the masking keys of 10,000 frames", _CLIENT),
     "B12": Listed("Autobahn|Testsuite", "run by make conformance, verdicts committed there"),
-    "B13": Listed("random frame streams beside other implementations",
-                  "run by make test, in tests/protocol/test_differential.py"),
-    "E6": Listed("failing system calls by seeds", "run by the fuzz targets over a mocked kernel (F5)"),
+    "B13": Listed(
+        "random frame streams beside other implementations",
+        "run by make test, in tests/protocol/test_differential.py",
+    ),
+    "E6": Listed(
+        "failing system calls by seeds", "run by the fuzz targets over a mocked kernel (F5)"
+    ),
     "E14": Listed("the broker restarts", _BACKPLANE),
     "E15": Listed("the broker hangs", _BACKPLANE),
     "E16": Listed("one node of three is killed", _BACKPLANE),
     "E17": Listed("a hostile backplane", _BACKPLANE),
-    "F1–F6": Listed("fuzzing", "run by make fuzz"),
+    "F1 to F6": Listed("fuzzing", "run by make fuzz"),
 }

@@ -1,7 +1,7 @@
 """A network of a row's own, whose only link can be taken down: everybody vanishes at once.
 
-A namespace of the kernel's, so that nothing else on the machine notices. It needs a privilege; where
-that is missing a row has to do without.
+A namespace of the kernel's, so that nothing else on the machine notices. It needs a privilege;
+where that is missing a row has to do without.
 """
 
 from __future__ import annotations

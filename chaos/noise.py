@@ -1,4 +1,4 @@
-"""What the rest of the machine did meanwhile: a time that was measured on a busy one says little."""
+"""What the rest of the machine did meanwhile: a time measured on a busy one says little."""
 
 from __future__ import annotations
 

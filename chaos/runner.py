@@ -62,7 +62,7 @@ def run(row: Row, server: str, machine: Machine) -> Result:
             arena = _attempt(row, server, machine)
         except CannotRunHereError as missing:
             return {**result, "cannot": str(missing), "listed": False}
-        except (ChaosError, OSError) as error:
+        except (ChaosError, OSError, LookupError, ValueError, AssertionError) as error:
             seen = f"{type(error).__name__}: {error}"
             return {**result, "seen": seen, "attempts": attempt, "checks": [], "figures": {}}
         wrong = [each for each in arena.checks if not each.passed]

@@ -1,7 +1,7 @@
 """What the server under test is set to, and so what the bounds of the rows are made of.
 
-Short times, so that a run stays short; everything else is what ws4py ships. A row says what it wants
-otherwise.
+Short times, so that a run stays short; everything else is what ws4py ships. A row says what it
+wants otherwise.
 """
 
 from __future__ import annotations

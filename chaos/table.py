@@ -14,8 +14,8 @@ from chaos.runner import Result
 _HEAD = """\
 # What ws4py's servers hold out
 
-Written by `make chaos`; every row is described in [chaos/README.md](../chaos/README.md). W stands for the
-witnesses: 20 well-behaved clients, whose echoes must not be late while somebody else attacks.
+Written by `make chaos`, see [chaos/README.md](../chaos/README.md). W stands for the witnesses: 20
+well-behaved clients, whose echoes must not be late while somebody else attacks.
 """
 
 
@@ -29,7 +29,8 @@ def line(result: Result) -> str:
     busy = result["figures"].get("others_cpu", 0.0)
     if busy > noise.BUSY:
         tries += f" (others used {busy:.0%} of a core)"
-    return f"{name} {verdict}{tries} {result.get('seconds', 0):5.1f} s  {result['title']}: {result['seen']}"
+    took = f"{result.get('seconds', 0.0):5.1f} s"
+    return f"{name} {verdict}{tries} {took}  {result['title']}: {result['seen']}"
 
 
 def markdown(documents: Iterable[Path]) -> str:
@@ -58,7 +59,7 @@ def _server(run: dict[str, Any], results: list[Result]) -> str:
 
 def _row(result: Result) -> str:
     if "cannot" in result:
-        seen, verdict = f"cannot run here: {result['cannot']}", "–"
+        seen, verdict = f"cannot run here: {result['cannot']}", "not run"
     else:
         tries = result["attempts"]
         again = f" (attempt {tries}; before: {' / '.join(result['failed_before'])})"

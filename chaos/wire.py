@@ -12,9 +12,12 @@ import ssl
 import struct
 import time
 from types import TracebackType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from chaos.failure import ChaosError
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 
@@ -75,14 +78,21 @@ def close_frame(code: int = 1000, reason: bytes = b"") -> bytes:
     return frame(CLOSE, code.to_bytes(2, "big") + reason)
 
 
-def request(path: str = "/ws", first: str = "", **fields: str | list[str] | None) -> bytes:
+def request(path: str = "/ws", /, **fields: str | list[str] | None) -> bytes:
     """Return an upgrade request.
 
     ``fields`` replace header fields or, with ``None``, drop them; a list gives one several
     times. Underscores stand for dashes.
-
-    :param first: another request line.
     """
+    return _head(f"GET {path} HTTP/1.1", fields)
+
+
+def requested(line: str) -> bytes:
+    """Return an upgrade request with another request line."""
+    return _head(line, {})
+
+
+def _head(first: str, fields: dict[str, str | list[str] | None]) -> bytes:
     named: dict[str, str | list[str] | None] = {
         "host": "127.0.0.1",
         "upgrade": "websocket",
@@ -91,7 +101,7 @@ def request(path: str = "/ws", first: str = "", **fields: str | list[str] | None
         "sec-websocket-version": "13",
     }
     named.update({name.replace("_", "-").lower(): value for name, value in fields.items()})
-    lines = [first or f"GET {path} HTTP/1.1"]
+    lines = [first]
     for name, value in named.items():
         values = value if isinstance(value, list) else [value]
         lines += [f"{name}: {each}" for each in values if each is not None]
@@ -111,11 +121,14 @@ class Client:
             self.sock = tls.wrap_socket(self.sock, server_hostname="localhost")
         self.buffer = b""
 
-    def __enter__(self) -> Client:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
     ) -> None:
         self.reset()
 

@@ -1,7 +1,7 @@
 """The witnesses: twenty well-behaved clients and two HTTP requests a second, whatever else happens.
 
-They run as a program of their own (``python -m chaos.witness PORT``), so that nothing the suite does
-holds them up, until a line comes on their input; then they say how they fared.
+They run as a program of their own (``python -m chaos.witness PORT``), so that nothing the suite
+does holds them up, until a line comes on their input; then they say how they fared.
 """
 
 from __future__ import annotations
@@ -215,7 +215,9 @@ class _Reader(threading.Thread):
 
 def _milliseconds(values: list[float], share: float) -> float:
     ordered = sorted(values)
-    return round(ordered[min(len(ordered) - 1, int(len(ordered) * share))] * 1e3, 2) if values else 0.0
+    return (
+        round(ordered[min(len(ordered) - 1, int(len(ordered) * share))] * 1e3, 2) if values else 0.0
+    )
 
 
 def _some(errors: list[str]) -> list[str]:

@@ -17,7 +17,7 @@ NESTING = 4
 MODULE_LINES = 400
 MODULE_CEILING = 500
 
-FOLDERS = ("src", "tests", "tools", "examples", "benchmarks", "conformance", "fuzz")
+FOLDERS = ("src", "tests", "tools", "examples", "benchmarks", "conformance", "fuzz", "chaos")
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _OWN_COUNT = (*_FUNCTIONS, ast.ClassDef, ast.Lambda)

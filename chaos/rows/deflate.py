@@ -126,7 +126,9 @@ def offers(arena: Arena) -> None:
     name = "permessage-deflate"
     windows = ["0", "7", "8", "16", "-1", "a", "99999999999", '"', ""]
     cases = [
-        f"{name}; {side}_max_window_bits={bits}" for side in ("server", "client") for bits in windows
+        f"{name}; {side}_max_window_bits={bits}"
+        for side in ("server", "client")
+        for bits in windows
     ]
     cases += [f"{name}; {name}", f"{name}; server_no_context_takeover; server_no_context_takeover"]
     cases += [f"{name}; unknown", f"{name}; server_no_context_takeover=1", f"{name}, " * 300 + name]

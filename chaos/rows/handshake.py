@@ -9,7 +9,7 @@ from chaos.arena import Arena
 from chaos.row import row
 from chaos.settings import KIB, MIB, SLACK
 from chaos.storm import Plan, pause
-from chaos.wire import PATIENCE, TEXT, frame, request
+from chaos.wire import PATIENCE, TEXT, frame, request, requested
 
 Fields = dict[str, str | list[str] | None]
 
@@ -154,7 +154,10 @@ def versions(arena: Arena) -> None:
     """A proxy that looks only at the request would go on tunnelling."""
     behind = frame(TEXT, b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", masked=False)
     wrong: dict[str, str | list[str] | None] = {
-        "12": "12", "99": "99", "none": None, "doubled": ["13", "13"],
+        "12": "12",
+        "99": "99",
+        "none": None,
+        "doubled": ["13", "13"],
     }
     for name, version in wrong.items():
         if name == "doubled" and arena.server == "cherrypy":
@@ -226,17 +229,17 @@ def keys(arena: Arena) -> None:
 def requests(arena: Arena) -> None:
     """What is no GET of HTTP/1.1 with one Host."""
     cases = {
-        "POST": request(first="POST /ws HTTP/1.1"),
-        "HTTP/1.0": request(first="GET /ws HTTP/1.0"),
+        "POST": requested("POST /ws HTTP/1.1"),
+        "HTTP/1.0": requested("GET /ws HTTP/1.0"),
         "no Host": request(host=None),
         "two Hosts": request(host=["a.example", "b.example"]),
         "a Host with a space": request(host="a b"),
         "a Host with a slash": request(host="a/b"),
     }
     paths = {
-        "NUL in the path": request(first="GET /ws\x00 HTTP/1.1"),
-        "CR in the path": request(first="GET /ws\rx HTTP/1.1"),
-        "LF in the path": request(first="GET /ws\nx: y HTTP/1.1"),
+        "NUL in the path": requested("GET /ws\x00 HTTP/1.1"),
+        "CR in the path": requested("GET /ws\rx HTTP/1.1"),
+        "LF in the path": requested("GET /ws\nx: y HTTP/1.1"),
     }
     for name, sent in cases.items():
         if name == "two Hosts" and arena.server == "cherrypy":
@@ -267,17 +270,26 @@ def origins(arena: Arena) -> None:
     host = f"127.0.0.1:{arena.target.port}"
     own = f"http://{host}"
     evil = [
-        "https://evil.example", f"{own}.evil.example", f"http://evil{host}", "null",
-        f"http://{host}@evil.example", f"http://evil.example/{host}", f"http://evil.example#{host}",
-        "http://127.0.0.1:1", "http://127.0.0.1", f"https://{host}", f"file://{host}", "",
+        "https://evil.example",
+        f"{own}.evil.example",
+        f"http://evil{host}",
+        "null",
+        f"http://{host}@evil.example",
+        f"http://evil.example/{host}",
+        f"http://evil.example#{host}",
+        "http://127.0.0.1:1",
+        "http://127.0.0.1",
+        f"https://{host}",
+        f"file://{host}",
+        "",
     ]
     for origin in evil:
         with arena.dial() as client:
             status = client.upgrade("/ws", host=host, origin=origin)
             arena.one_of(f"Origin {origin!r}", status, [400, 403])
-    for origin in (own, None):
+    for good in (own, None):
         with arena.dial() as client:
-            arena.equal(f"Origin {origin}", client.upgrade("/ws", host=host, origin=origin), 101)
+            arena.equal(f"Origin {good}", client.upgrade("/ws", host=host, origin=good), 101)
 
 
 #: Handshakes a second, by server: the promise, on an idle machine.

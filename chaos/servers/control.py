@@ -1,7 +1,7 @@
 """The control channel of a server under test: a command a line, an answer a line, both in JSON.
 
-It runs in a thread of its own (under gevent in a greenlet, since threads are patched there), so that
-it answers while workers and loop are busy.
+It runs in a thread of its own (under gevent in a greenlet, since threads are patched there), so
+that it answers while workers and loop are busy.
 """
 
 from __future__ import annotations
@@ -124,7 +124,11 @@ class Control:
             time.sleep(max(0.0, pause))
             began = time.monotonic_ns()
             message = _STAMP.format(number, began).encode().ljust(size, b".")
-            self._service.broadcast(message)
+            try:
+                self._service.broadcast(message)
+            except Exception as error:  # noqa: BLE001 - a broadcast never fails, and has
+                shown.update(running=False, failed=f"{type(error).__name__}: {error}")
+                return
             took.append((time.monotonic_ns() - began) / 1e6)
             shown.update(calls=number, worst_ms=max(took), total_ms=sum(took))
         took.sort()

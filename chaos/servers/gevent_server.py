@@ -6,6 +6,7 @@ from gevent import monkey
 
 monkey.patch_all()
 
+import contextlib  # noqa: E402
 import logging  # noqa: E402 - gevent wants to come first
 import signal  # noqa: E402
 from typing import Any  # noqa: E402
@@ -16,6 +17,7 @@ from gevent.fileobject import FileObject  # noqa: E402
 
 from chaos.servers.control import Control, options  # noqa: E402
 from chaos.servers.handlers import EXTENSIONS, PATHS  # noqa: E402
+from ws4py.exc import ConnectionClosed  # noqa: E402
 from ws4py.server.geventserver import WebSocketWSGIApplication, WSGIServer  # noqa: E402
 
 #: Many connect at once; a short queue would measure the kernel's retries.
@@ -63,7 +65,8 @@ class Service:
             pool.broadcast(message, True)
             return
         for websocket in list(pool.websockets):
-            if not websocket.terminated:
+            # One that is about to end is not to stop it for the others.
+            with contextlib.suppress(ConnectionClosed, TimeoutError):
                 websocket.send(message, True)
 
     def stop(self) -> None:
@@ -75,7 +78,7 @@ class Service:
         self._server.start()
 
     def restart(self) -> None:
-        """gevent's server has nothing of the kind."""
+        """Gevent's server has nothing of the kind."""
         raise NotImplementedError
 
 
