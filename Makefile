@@ -77,7 +77,7 @@ bench: dev ## ws4py beside C and its peers (SCENARIO=… PEER=…)
 	$(PY) benchmarks/run.py $(if $(SCENARIO),--scenario "$(SCENARIO)") $(if $(PEER),--peer "$(PEER)")
 
 chaos: dev ## attacks and faults against CherryPy and gevent (ROW=D5 SERVER=gevent)
-	$(PY) chaos/run.py $(if $(ROW),--row $(ROW),--output docs/chaos-table.md) $(if $(SERVER),--server $(SERVER))
+	$(PY) chaos/run.py --output docs/chaos-table.md $(if $(ROW),--row $(ROW)) $(if $(SERVER),--server $(SERVER))
 
 chaos-quick: dev ## the part of them that CI runs, on CherryPy
 	$(PY) chaos/run.py --quick --server $(or $(SERVER),cherrypy)

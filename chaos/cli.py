@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import fcntl
-import json
 import os
 import re
 import sys
@@ -19,10 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import cores, limits, machine
+from benchmarks.build import compiler
 from benchmarks.cores import Cores
 from chaos import build, runner, table
 from chaos.failure import ChaosError
 from chaos.later import LISTED
+from chaos.record import Record
 from chaos.row import ROWS, Row
 from chaos.rows import load_all, soak
 from chaos.runner import Machine, Result
@@ -119,29 +120,28 @@ def _machine() -> Machine:
 
 
 def _run(options: argparse.Namespace, server: str) -> list[Result]:
-    """Run the rows against one server; each leaves a line in its file as soon as it has ended."""
+    """Run the rows against one server; each is written down as soon as it has ended."""
     place = _machine()
     began = time.monotonic()
-    results: list[Result] = []
-    run = {"server": server, "load": machine.load_average(), **machine.describe("cc")}
     whole = not options.row and not options.quick
-    target = CACHE / (f"{server}.jsonl" if whole else f"{server}-part.jsonl")
-    with target.open("w", encoding="utf-8") as lines, cores.on(place.cores.load):
-        lines.write(json.dumps({"run": run}, ensure_ascii=False) + "\n")
+    record = Record(CACHE / f"{server}.jsonl", again=not whole)
+    run = {"server": server, "load": machine.load_average(), **machine.describe(compiler())}
+    results: list[Result] = []
+    with cores.on(place.cores.load):
         for each in options.rows:
             result = runner.run(each, server, place)
             results.append(result)
-            lines.write(json.dumps(result, ensure_ascii=False) + "\n")
-            lines.flush()
+            record.keep(result)
             print(table.line(result), flush=True)
-        run["minutes"] = round((time.monotonic() - began) / 60, 1)
-        lines.write(json.dumps({"run": run}, ensure_ascii=False) + "\n")
+    minutes = round((time.monotonic() - began) / 60, 1)
+    if whole:
+        record.close({**run, "minutes": minutes})
     passed = sum(each["passed"] for each in results)
     cannot = sum("cannot" in each for each in results)
     failed = len(results) - passed - cannot
     print(
         f"chaos: {server}: {passed} passed, {failed} failed, {cannot} cannot run here, "
-        f"{run['minutes']} minutes, see {target}",
+        f"{minutes} minutes, see {record.path}",
         flush=True,
     )
     return results

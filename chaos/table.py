@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from chaos import noise
+from chaos import noise, record
 from chaos.later import LISTED
 from chaos.runner import Result
 
@@ -37,8 +36,9 @@ def markdown(documents: Iterable[Path]) -> str:
     """Return the tables of some runs."""
     parts = [_HEAD]
     for document in documents:
-        lines = [json.loads(text) for text in document.read_text(encoding="utf-8").splitlines()]
-        run: dict[str, Any] = lines[-1].get("run") or lines[0]["run"]
+        lines = record.read(document)
+        run: dict[str, Any] = next((each["run"] for each in lines if "run" in each), {})
+        run = run or {"server": document.stem}
         parts.append(_server(run, [each for each in lines if "row" in each]))
     rows = "\n".join(f"| {name} | {each.title} | {each.reason} |" for name, each in LISTED.items())
     parts.append(f"## Not run here\n\n| row | what | why |\n| --- | --- | --- |\n{rows}\n")
@@ -47,11 +47,14 @@ def markdown(documents: Iterable[Path]) -> str:
 
 def _server(run: dict[str, Any], results: list[Result]) -> str:
     passed = sum(each["passed"] for each in results)
-    about = (
-        f"{passed} of {len(results)} rows passed, in {run.get('minutes', '?')} minutes on "
-        f"{run['cores']} cores ({run['processor']}, CPython {run['python']}, {run['kernel']}; "
-        f"load average {run['load']:.1f} at the begin)."
-    )
+    about = f"{passed} of {len(results)} rows passed."
+    if "minutes" in run:
+        about += (
+            f" {run['minutes']} minutes on {run['cores']} cores ({run['processor']}, CPython "
+            f"{run['python']}, {run['kernel']}), whose load average was {run['load']:.1f} before."
+        )
+    if any(each.get("alone") for each in results):
+        about += " Rows with a star were run again by themselves, later."
     rows = "\n".join(_row(each) for each in results)
     head = "| row | attack or fault | promised | seen | |\n| --- | --- | --- | --- | --- |"
     return f"## {run['server']}\n\n{about}\n\n{head}\n{rows}\n"
@@ -68,5 +71,6 @@ def _row(result: Result) -> str:
         if busy > noise.BUSY and not result["passed"]:
             seen += f" (others used {busy:.0%} of a core)"
         verdict = "passed" if result["passed"] else "**failed**"
-    cells = [result["row"], result["title"], result["expected"], seen, verdict]
+    name = result["row"] + ("*" if result.get("alone") else "")
+    cells = [name, result["title"], result["expected"], seen, verdict]
     return "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |"

@@ -1,6 +1,5 @@
 """The list of rows, and what is made of how they ended."""
 
-import json
 import re
 
 import pytest
@@ -8,6 +7,7 @@ import pytest
 from chaos import cli, runner, table
 from chaos.arena import Arena
 from chaos.later import LISTED
+from chaos.record import Record, read
 from chaos.row import ROWS, Row
 from chaos.rows import load_all, soak
 from chaos.settings import Settings
@@ -108,15 +108,34 @@ def results():
 
 def test_the_table(tmp_path):
     run = {"server": "cherrypy", "cores": 2, "processor": "p", "python": "3", "kernel": "k"}
-    lines = [{"run": {**run, "load": 0.5}}, *results(), {"run": {**run, "load": 0.5, "minutes": 9}}]
     document = tmp_path / "cherrypy.jsonl"
-    document.write_text("\n".join(map(json.dumps, lines)))
+    whole = Record(document, again=False)
+    for each in results():
+        whole.keep(each)
+    whole.close({**run, "load": 0.5, "minutes": 9})
     text = table.markdown([document])
-    assert "1 of 3 rows passed, in 9 minutes on 2 cores" in text
+    assert "1 of 3 rows passed. 9 minutes on 2 cores" in text
+    assert "with a star" not in text
     assert "| A1 | an attack | a \\| b | all | passed |" in text
     assert "none (attempt 2; before: W) (others used 100% of a core) | **failed** |" in text
     assert "cannot run here: no openssl | not run |" in text
     assert all(f"| {name} | {each.title} |" in text for name, each in LISTED.items())
+
+
+def test_rows_that_are_run_again(tmp_path):
+    document = tmp_path / "cherrypy.jsonl"
+    whole = Record(document, again=False)
+    for each in results():
+        whole.keep(each)
+    later = Record(document, again=True)
+    later.keep({**results()[1], "passed": True, "seen": "now"})
+    lines = read(document)
+    assert [each["row"] for each in lines] == ["A1", "A2", "A3"]
+    assert [each["seen"] for each in lines[:2]] == ["all", "now"]
+    text = table.markdown([document])
+    assert "2 of 3 rows passed. Rows with a star" in text
+    assert "| A2* |" in text
+    assert [each["row"] for each in Record(document, again=False)._lines] == []
 
 
 def test_a_line_for_the_terminal():
