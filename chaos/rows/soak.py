@@ -15,8 +15,8 @@ from chaos.wire import BINARY, CONTINUATION, PING, TEXT, close_frame, frame, hea
 
 #: 500 connections, 5 % of them abusive.
 _GOOD, _ABUSIVE = 475, 25
-#: How long one kind of abuse lasts, in seconds.
-_SHIFT = 3.0
+#: How long one kind of abuse lasts, in seconds: in a minute each has its turn in the first third.
+_SHIFT = 1.2
 #: Bytes a minute.
 _SLOPE = 1 * MIB
 
@@ -102,9 +102,9 @@ def _shift(arena: Arena, plan: Plan) -> None:
     with arena.storm(plan, _ABUSIVE) as storm:
         storm.open(_ABUSIVE)
         storm.attack()
-        storm.last(_SHIFT - 0.5)
+        storm.last(_SHIFT)
         storm.say("reset")
-    pause(0.5)
+    pause(0.2)
 
 
 def _slope(points: list[tuple[float, int]]) -> float:
