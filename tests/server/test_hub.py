@@ -310,3 +310,30 @@ def test_with_monkey_patching_whoever_sends_waits(part):
     program = [sys.executable, "-m", "tests.servers.programs.gevent_waits", part]
     done = subprocess.run(program, cwd=root, capture_output=True, timeout=60, check=False)
     assert done.stdout == b"done", done.stderr
+
+
+def test_a_peer_is_not_silent_while_its_own_callback_keeps_us_from_reading(
+    hub, connect, monkeypatch
+):
+    asked = []
+    is_heard = HubChannel.is_heard
+    monkeypatch.setattr(HubChannel, "is_heard", lambda self: asked.append(1) or is_heard(self))
+    done = hub.call(Event)
+
+    class Slow(EchoWebSocket):
+        ping_interval = ping_timeout = 0.02
+
+        def received_message(self, message):
+            done.wait()
+            super().received_message(message)
+
+    connection = connect(Slow)
+    connection.peer.send(frame(TEXT, b"hi"))
+    # Pinged, and looked at for many times its ping_timeout, without a word read from it.
+    wait_until(lambda: len(asked) > 100)
+    channel = connection.channel
+    assert not channel.broken
+    assert not channel.retired
+    connection.peer.reset()
+    hub.call(done.set)
+    wait_until(lambda: connection.websocket.stream is None)

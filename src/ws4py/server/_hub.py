@@ -245,6 +245,11 @@ class HubChannel(Channel):
         if not self.retired:
             self.on_ready(WRITE)
 
+    def is_heard(self) -> bool:
+        """See :class:`ws4py._engine.pulse.Beating`; nobody reads while a callback runs."""
+        self._heard = self._heard or self._worker is not None
+        return super().is_heard()
+
     def _may_wait(self) -> bool:
         """A greenlet may wait, if that is what a lock's waiting does; the hub itself may not."""
         patched = is_module_patched("threading") and self.loop.is_current()
