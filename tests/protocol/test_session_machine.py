@@ -95,10 +95,10 @@ class Session(RuleBasedStateMachine):
 
     def open(self, side, data):
         """Read on in the head; whatever is behind it is frames."""
-        if not side.head.feed(data):
-            return
         answer = self.accept if side is self.server else self.check
         try:
+            if not side.head.feed(data):
+                return
             extension = answer(side.head)
         except HandshakeError:
             # Whoever refuses ends the TCP connection; no byte behind it is a frame.
