@@ -1,8 +1,8 @@
 #!/bin/sh
 # Runs the test suite under every CPython that ws4py supports and that is found here, each in its own
 # environment below .venvs/. All are tried, also after a failure; the last line counts them. The tests of
-# what only developers use (tools, the benchmarks' and conformance's own logic, the demo) have been run
-# by `make test`. One of them, $pure, runs without compiled modules, and says so.
+# what only developers use (tools, the demo, the own logic of benchmarks, conformance, fuzz and chaos) have
+# been run by `make test`. One of them, $pure, runs without compiled modules, and says so.
 #
 #   EXCEPT=3.11 tools/run_pythons.sh    leaves 3.11 out (CI has just run the suite with it)
 set -eu
@@ -11,7 +11,12 @@ cd "$(dirname "$0")/.."
 minors="3.10 3.11 3.12 3.13"
 pure="3.12"
 passed="" failed="" absent=""
-others="--ignore=tests/tools --ignore=tests/conformance --ignore=tests/benchmarks --ignore=tests/examples"
+others="--ignore=tests/tools --ignore=tests/conformance --ignore=tests/benchmarks --ignore=tests/examples
+        --ignore=tests/fuzz --ignore=tests/chaos"
+if [ "${CI:-}" = true ]; then
+    # They take the longest and differ the least: all servers, in processes of their own.
+    others="$others --ignore=tests/servers"
+fi
 
 for minor in $minors; do
     if [ "$minor" = "${EXCEPT:-}" ]; then
