@@ -18,7 +18,8 @@ from chaos.wire import TEXT, Client, frame
 #: A figure that fails by less than this is measured again, the machine may have been busy.
 NEAR = 0.20
 #: Units of what a busy machine makes worse.
-_TIMES = {"ms", "s", "µs", "/s"}
+_RATE = "/s"
+_TIMES = {"ms", "s", "µs", _RATE}
 
 
 class Check(NamedTuple):
@@ -51,10 +52,17 @@ class Arena:
     :param server: which server is under test.
     :param program: the storm.
     :param core: where storms run.
+    :param patience: how many times longer everything may take than it ought to.
     """
 
     def __init__(
-        self, server: str, target: Target, settings: Settings, program: Path, core: int
+        self,
+        server: str,
+        target: Target,
+        settings: Settings,
+        program: Path,
+        core: int,
+        patience: float = 1.0,
     ) -> None:
         self.server = server
         self.target = target
@@ -67,6 +75,7 @@ class Arena:
         self.figures: dict[str, Any] = {}
         self._program = program
         self._core = core
+        self._patience = patience
 
     # -- Who attacks -------------------------------------------------------------
 
@@ -133,12 +142,16 @@ class Arena:
 
     def at_most(self, what: str, seen: float | None, bound: float, unit: str = "") -> None:
         """Say what was measured, and what it must not exceed; ``None``: it never happened."""
+        if unit in _TIMES:
+            bound *= self._patience
         passed = seen is not None and seen <= bound
         near = seen is not None and not passed and seen <= bound * (1 + NEAR)
         self._measured(what, seen, f"≤ {_short(bound)} {unit}", passed, near)
 
     def at_least(self, what: str, seen: float, bound: float, unit: str = "") -> None:
         """Say what was measured, and what it must not fall below."""
+        if unit == _RATE:
+            bound /= self._patience
         passed = seen >= bound
         near = not passed and seen >= bound * (1 - NEAR)
         self._measured(what, seen, f"≥ {_short(bound)} {unit}", passed, near)

@@ -33,11 +33,13 @@ class Machine(NamedTuple):
 
     :param program: the storm.
     :param logs: where the servers' logs are left.
+    :param patience: how many times longer everything may take than it ought to.
     """
 
     program: Path
     cores: Cores
     logs: Path
+    patience: float = 1.0
 
 
 def run(row: Row, server: str, machine: Machine) -> Result:
@@ -100,7 +102,9 @@ def _attempt(row: Row, server: str, machine: Machine) -> Arena:
         folder = certificates.folder() if row.tls else None
         wanted = Wanted(settings, row.manager, row.nofile, folder)
         under_test = stack.enter_context(target.running(server, wanted, machine.cores.server, log))
-        arena = Arena(server, under_test, settings, machine.program, machine.cores.load)
+        arena = Arena(
+            server, under_test, settings, machine.program, machine.cores.load, machine.patience
+        )
         arena.link = link
         if folder is not None:
             arena.tls, arena.authority = certificates.context(folder), folder / "authority.pem"
