@@ -414,6 +414,22 @@ class TestThreads:
             peer.send(frame(TEXT, b"now"))
         assert peer.read_frame() == (TEXT, bytes(each ^ 0x55 for each in b"text"), True, 4)
 
+    def test_what_many_have_in_their_queues_is_not_copied_when_one_leaves(self, served):
+        class Patient(Recorder):
+            unsent_hard_limit = None
+
+        websocket, peer = served.connect(Patient)
+        in_lane(served, websocket)
+        message = prepare(b"x" * 1_000_000, True)
+        for _ in range(20):
+            served.manager.broadcast(message)
+        websocket.close(4000)
+        wait_until(lambda: websocket._take is None)
+        kept = websocket._outlet._outbox._pieces
+        assert [each is message.frame(None) for each in kept].count(True) >= 5
+        assert [len(peer.read_frame().payload) for _ in range(20)] == [1_000_000] * 20
+        assert peer.answer_close().close_code == 4000
+
     def test_a_broadcast_passes_those_that_do_not_read(self, served):
         websocket, peer = served.connect()
         reader = served.connect()[1]

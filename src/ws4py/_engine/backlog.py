@@ -43,9 +43,11 @@ class Channel(Protocol):
 class Backlog:
     """What is known of a peer that does not keep up."""
 
-    __slots__ = ("_channel", "_excess", "_looks", "_over", "_room", "_timer")
+    __slots__ = ("_channel", "_excess", "_looks", "_over", "_room", "_timer", "given_up")
 
     def __init__(self, channel: Channel) -> None:
+        #: The peer is to be closed for it.
+        self.given_up = False
         self._channel = channel
         self._room = threading.Condition()
         self._over = False

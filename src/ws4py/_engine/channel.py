@@ -153,7 +153,8 @@ class Channel(PressedFlow):
                 # Its socket has been closed, and its end is on its way.
                 return
             self._flush_held()
-            unsent = self._outbox.drain() if self._link is None else self._link.surrender()
+            link = self._link
+            unsent = self._outbox.drain() if link is None else b"".join(link.surrender())
             websocket._blocking(websocket.sock).unsent = unsent  # noqa: SLF001
             websocket._outlet = None  # noqa: SLF001
             self._taken_away = True

@@ -242,7 +242,8 @@ class Flow:
             if self.websocket._take is link:  # noqa: SLF001 - another loop may have it by now
                 self.websocket._take = None  # noqa: SLF001
             self._outbox = Outbox()
-            self._outbox.append(link.surrender())
+            for piece in link.surrender():
+                self._outbox.append(piece)
             self._early = link.detach()
             self._heard = self._heard or link.heard
         self._interest = link.watched

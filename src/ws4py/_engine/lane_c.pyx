@@ -43,6 +43,7 @@ cdef extern from "outgoing.h":
         uint32_t flying
     char *ws4py_reserve(ws4py_outgoing *out, size_t size) except NULL
     int ws4py_share(ws4py_outgoing *out, object owner, const char *data, size_t size) except -1
+    object ws4py_piece_bytes(ws4py_outgoing *out, uint32_t index)
     size_t ws4py_board(ws4py_outgoing *out, iovec *vectors, size_t most)
     void ws4py_landed(ws4py_outgoing *out, size_t sent)
     void ws4py_clear(ws4py_outgoing *out)
@@ -698,7 +699,10 @@ cdef class Link(ShortWay):
     # -- The end -----------------------------------------------------------------
 
     def surrender(self):
-        """Send nothing more; return what is unsent."""
+        """Send nothing more; return what is unsent, in pieces.
+
+        What many have in their queues is not copied: a crowd of slow peers may leave at once.
+        """
         self.open = self.plain = False
         self.leaving = True
         while self.out.flying:
@@ -724,21 +728,11 @@ cdef class Link(ShortWay):
         """The events that epoll waits for."""
         return _events(self.interest)
 
-    cdef bytes _drain(self):
-        cdef iovec *vectors
-        cdef size_t i, count = self.out.count
-        cdef list parts = []
-        if not count:
-            return b""
-        vectors = <iovec *>PyMem_Malloc(count * sizeof(iovec))
-        if vectors == NULL:
-            raise MemoryError
-        ws4py_board(&self.out, vectors, count)
-        for i in range(count):
-            parts.append(PyBytes_FromStringAndSize(<char *>vectors[i].iov_base, vectors[i].iov_len))
-        PyMem_Free(vectors)
+    cdef list _drain(self):
+        cdef uint32_t i
+        cdef list pieces = [ws4py_piece_bytes(&self.out, i) for i in range(self.out.count)]
         ws4py_clear(&self.out)
-        return b"".join(parts)
+        return pieces
 
 
 cdef class Lane:

@@ -118,6 +118,19 @@ static inline size_t ws4py_board(struct ws4py_outgoing *out, struct iovec *vecto
     return count;
 }
 
+/* The bytes of a piece as an object: the one that is shared, where it is all of it. */
+static inline PyObject *ws4py_piece_bytes(struct ws4py_outgoing *out, uint32_t index)
+{
+    struct ws4py_piece *piece = ws4py_piece_at(out, index);
+    size_t size = piece->end - piece->begin;
+    if (piece->owner && PyBytes_CheckExact(piece->owner) && !piece->begin
+        && piece->data == PyBytes_AS_STRING(piece->owner) && size == (size_t)PyBytes_GET_SIZE(piece->owner)) {
+        Py_INCREF(piece->owner);
+        return piece->owner;
+    }
+    return PyBytes_FromStringAndSize(piece->data + piece->begin, size);
+}
+
 static inline void ws4py_drop_piece(struct ws4py_outgoing *out)
 {
     struct ws4py_piece *piece = ws4py_piece_at(out, 0);

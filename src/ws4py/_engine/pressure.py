@@ -19,7 +19,7 @@ from ws4py._engine.ledger import COUNTED_FROM
 from ws4py._engine.loop import Loop
 from ws4py._log import logger
 from ws4py._wire.codes import POLICY_VIOLATION, TRY_AGAIN_LATER
-from ws4py.exc import WriteTimeout
+from ws4py.exc import ConnectionClosed, WriteTimeout
 from ws4py.protocol.state import OPEN
 
 __all__ = ["PressedFlow"]
@@ -92,8 +92,15 @@ class PressedFlow(Flow):
             # What waits for a fragmented message of our own is not the peer's fault.
             return
         limit = self.websocket.unsent_hard_limit
-        if self._fall_behind().exceed(size, self.unsent, limit):
-            self.give_up(f"slow consumer: above unsent_hard_limit {limit}")
+        backlog = self._fall_behind()
+        if not backlog.given_up and not backlog.exceed(size, self.unsent, limit):
+            return
+        if not backlog.given_up:
+            backlog.given_up = True
+            # By the loop, in its own time: a broadcast may find a thousand of them.
+            reason = f"slow consumer: above unsent_hard_limit {limit}"
+            self.loop.post(lambda: self.give_up(reason))
+        raise ConnectionClosed("the peer is a slow consumer, whose connection is closed")
 
     def _wait_for_room(self, fragment: bool) -> None:
         self._try_again()
