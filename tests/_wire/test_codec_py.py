@@ -440,3 +440,49 @@ def test_at_rest_between_messages_only(codec):
     assert reader.at_rest
     reader.feed(frame(TEXT, b"c")[:1])
     assert not reader.at_rest
+
+
+class TestALittleAtATime:
+    """What is left aside is fed again, and comes before all else."""
+
+    def rounds(self, reader, data):
+        while data:
+            yield [payload for _, payload in reader.feed(data)]
+            data = reader.take_unread()
+
+    def test_no_more_messages_than_wanted(self, codec):
+        reader = codec.MessageReader(True)
+        reader.most = 2
+        data = b"".join(frame(TEXT, each) for each in (b"1", b"2", b"3", b"4", b"5"))
+        assert [*self.rounds(reader, data)] == [[b"1", b"2"], [b"3", b"4"], [b"5"]]
+
+    def test_no_more_than_a_mebibyte_of_what_comes_out_and_a_message(self, codec):
+        class Growing(Toy):
+            def decode(self, data, final, limit):
+                return bytes(600_000)
+
+        reader = codec.MessageReader(True, extension=Growing())
+        found = [*self.rounds(reader, frame(BINARY, b"x", rsv=4) * 5)]
+        assert [[*map(len, each)] for each in found] == [[600_000] * 2, [600_000] * 2, [600_000]]
+
+    def test_fed_on_without_a_question(self, codec):
+        reader = codec.MessageReader(True)
+        reader.most = 1
+        assert reader.feed(frame(TEXT, b"1") + frame(TEXT, b"2")) == [(TEXT, b"1")]
+        assert reader.feed(frame(TEXT, b"3")) == [(TEXT, b"2")]
+        assert reader.feed(reader.take_unread()) == [(TEXT, b"3")]
+
+    def test_an_unfinished_header_is_not_given_back(self, codec):
+        reader = codec.MessageReader(True)
+        assert reader.feed(frame(TEXT, b"1")[:1]) == []
+        assert reader.take_unread() == b""
+        assert reader.feed(frame(TEXT, b"1")[1:]) == [(TEXT, b"1")]
+
+
+def test_stopped(codec):
+    reader = codec.MessageReader(True)
+    reader.feed(frame(TEXT, b"begun", fin=False))
+    assert reader.buffered == 5
+    reader.stop()
+    assert reader.buffered == 0
+    assert reader.feed(frame(CONTINUATION, b"more")) == []
