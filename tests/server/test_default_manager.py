@@ -1,5 +1,6 @@
 """The manager of the process: one, made when needed, of this process, and its goodbye."""
 
+import signal
 import subprocess
 import sys
 import textwrap
@@ -76,6 +77,26 @@ def test_the_end_of_the_process_says_goodbye(program):
 
 def test_an_exit_says_goodbye(program):
     assert_served_to_the_end(*program("serve(); sys.stdin.readline(); sys.exit(0)"))
+
+
+def test_a_signal_is_handled_while_the_goodbyes_are_waited_for(program):
+    """One that restarts system calls, as gunicorn 23 has it, does not wake who waits for a lock."""
+    process, client = program(
+        """
+        import signal
+        signal.signal(signal.SIGTERM, lambda *_: print("handled", flush=True))
+        signal.siginterrupt(signal.SIGTERM, False)
+        default_manager().stop_timeout = 600
+        serve()
+        """
+    )
+    assert client.read_frame().close_code == 1001
+    process.send_signal(signal.SIGTERM)
+    assert process.stdout.readline() == b"handled\n"
+    client.send(close_frame(1001))
+    assert client.at_end()
+    client.sock.close()
+    assert process.wait(DEADLINE) == 0
 
 
 def test_one_for_each_process(program):
