@@ -1,12 +1,16 @@
 """Settings: what may be given, who may give them, and whose are stronger."""
 
+import ast
 import math
+import re
+from pathlib import Path
 
 import pytest
 
 from tests.support.serving import Recorder, serving
 from tests.support.sockets import pair
 from ws4py._settings import Settings, apply, checked, fill_in
+from ws4py.manager import WebSocketManager
 from ws4py.protocol.limits import Limits
 from ws4py.server.wsgiutils import WebSocketWSGIApplication
 from ws4py.streaming import Stream
@@ -211,3 +215,19 @@ class TestFillingIn:
             sizes = [limits(each).max_message_size for each in (websocket, strict, applied)]
             assert sizes == [50, 100, 70]
             assert websocket.write_timeout == math.inf
+
+
+class TestTheirDocumentation:
+    """docs/limits.md has a table of them."""
+
+    def rows(self):
+        text = (Path(__file__).parents[1] / "docs" / "limits.md").read_text()
+        rows = re.findall(r"^\| `(\w+)` \| ([^|]+?) \|", text, re.MULTILINE)
+        return {name: ast.literal_eval(value) for name, value in rows}
+
+    def test_every_setting_is_there_with_its_default(self):
+        rows = self.rows()
+        assert rows.pop("memory_budget") == WebSocketManager().memory_budget
+        assert rows == {
+            name: value for name, value in vars(Settings).items() if not name.startswith("_")
+        }
