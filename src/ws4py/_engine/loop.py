@@ -115,15 +115,17 @@ class Loop:
                 return False
             self._posted.append(call)
             self._leave_lane()
-            self.wake()
+        self.wake()
         return True
 
     def wake(self) -> None:
         """Have the loop take a turn: something has been queued for its connections."""
         with self._gate:
-            if not self._woken and self._wakeup is not None and not self.is_current():
-                self._woken = True
-                self._wakeup.wake()
+            wakeup = self._wakeup
+            if self._woken or wakeup is None or self.is_current():
+                return
+            self._woken = True
+        wakeup.wake()
 
     def adopt(self, entry: Entry) -> bool:
         """Serve an entry from now on; ``False`` when the loop has ended."""
@@ -256,9 +258,9 @@ class Loop:
             report(entry.websocket, seconds)
 
     def _awake(self, wakeup: Wakeup) -> None:
-        with self._gate:
-            wakeup.drain()
-            self._woken = False
+        wakeup.drain()
+        # Who has found it set relies on this turn, in which all that is posted follows.
+        self._woken = False
 
     def _run_some(self, calls: deque[Callable[[], object]]) -> None:
         """Make calls, but leave some for the next turn when they take their time."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import threading
 
 __all__ = ["Wakeup"]
 
@@ -18,6 +19,12 @@ class Wakeup:
     """A descriptor that becomes readable by :meth:`wake`; safe from any thread."""
 
     def __init__(self) -> None:
+        # Never held during a system call, which lets go of the GIL: on a busy server who wants it
+        # would have to wait until its holder has got the GIL back. Reentrant for the sake of a
+        # signal's handler.
+        self._gate = threading.RLock()
+        self._wakers = 0
+        self._closing = False
         self._pair: tuple[socket.socket, socket.socket] | None = None
         if hasattr(os, "eventfd"):
             self.fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
@@ -28,7 +35,21 @@ class Wakeup:
             self.fd = reader.fileno()
 
     def wake(self) -> None:
-        """Make the descriptor readable."""
+        """Make the descriptor readable. Does nothing once it is closed."""
+        with self._gate:
+            if self._closing:
+                return
+            self._wakers += 1
+        try:
+            self._write()
+        finally:
+            with self._gate:
+                self._wakers -= 1
+                last = self._closing and not self._wakers
+            if last:
+                self._close()
+
+    def _write(self) -> None:
         # Full means that it is readable already.
         with contextlib.suppress(BlockingIOError):
             if self._pair is None:
@@ -45,7 +66,17 @@ class Wakeup:
                 self._pair[0].recv(_DRAIN_SIZE)
 
     def close(self) -> None:
-        """Close the descriptor."""
+        """Close the descriptor; who is in the middle of :meth:`wake` does it at its end.
+
+        Its number may soon be another's, whom a late waker must not write to.
+        """
+        with self._gate:
+            self._closing = True
+            idle = not self._wakers
+        if idle:
+            self._close()
+
+    def _close(self) -> None:
         if self._pair is None:
             os.close(self.fd)
         else:
