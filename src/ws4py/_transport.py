@@ -13,6 +13,7 @@ import functools
 import socket
 import ssl
 import struct
+import sys
 import threading
 from typing import Any
 
@@ -39,6 +40,9 @@ class PlainTransport:
     buffers = False
     #: TLS has to write before it can read on.
     wants_write = False
+
+    # There are as many as connections.
+    __slots__ = ("sock",)
 
     def __init__(self, sock: Any) -> None:
         self.sock = sock
@@ -257,7 +261,10 @@ def address_of(sock: Any, method: str) -> Any:
     address = getattr(sock, method)()
     if not isinstance(address, tuple):
         return address
-    return _own(address[:2]) if method == "getsockname" else address[:2]
+    if method == "getsockname":
+        return _own(address[:2])
+    # One text for all connections of a client or proxy, and for what their environs say of it.
+    return sys.intern(address[0]), address[1]
 
 
 @functools.lru_cache(maxsize=16)

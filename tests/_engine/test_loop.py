@@ -120,6 +120,24 @@ def test_posted_by_a_signals_handler(running):
     assert done.wait(DEADLINE)
 
 
+def test_posted_while_another_wakes_the_loop(running, monkeypatch):
+    """The system call lets go of the GIL: who posts meanwhile must not wait for its end."""
+    wakeup, done = running.adopt()[0].loop._wakeup, threading.Event()
+    write = wakeup._write
+
+    def slow_write():
+        monkeypatch.setattr(wakeup, "_write", write)
+        second = threading.Thread(target=running.loop.post, args=(done.set,))
+        second.start()
+        second.join(DEADLINE)
+        assert not second.is_alive()
+        write()
+
+    monkeypatch.setattr(wakeup, "_write", slow_write)
+    assert running.loop.post(int)
+    assert done.wait(DEADLINE)
+
+
 def test_posted_call_that_raises(running, caplog):
     seen = []
     running.loop.post(lambda: 1 / 0)

@@ -41,3 +41,25 @@ def test_full_is_no_error(wakeup):
     assert is_readable(wakeup)
     while is_readable(wakeup):
         wakeup.drain()
+
+
+def test_closed_under_who_is_waking():
+    """The number of the descriptor may be another's as soon as it is closed."""
+    wakeup = Wakeup()
+    write = wakeup._write
+
+    def close_and_write():
+        wakeup.close()
+        assert not is_closed(wakeup.fd)
+        write()
+
+    wakeup._write = close_and_write
+    wakeup.wake()
+    assert is_closed(wakeup.fd)
+
+
+def test_woken_when_it_is_closed():
+    wakeup = Wakeup()
+    wakeup.close()
+    wakeup._write = None
+    wakeup.wake()

@@ -43,11 +43,14 @@ class Wakeup:
         try:
             self._write()
         finally:
-            with self._gate:
-                self._wakers -= 1
-                last = self._closing and not self._wakers
-            if last:
+            if self._is_last():
                 self._close()
+
+    def _is_last(self) -> bool:
+        """Be no waker any more; whether it has been left to us to close the descriptor."""
+        with self._gate:
+            self._wakers -= 1
+            return self._closing and not self._wakers
 
     def _write(self) -> None:
         # Full means that it is readable already.
