@@ -150,6 +150,8 @@ def _named(peer: Peer, folder: Path, installed: Mapping[str, str]) -> dict[str, 
     versions |= {name: installed[name] for name in installed if name.lower() in wanted}
     if peer.ours:
         # What was measured, the compiled parts or the pure build, is told by the installation.
-        parts = sorted(path.name.split(".")[0] for path in folder.glob("lib/*/*/ws4py/**/*.so"))
+        pure = peer.variables.get("WS4PY_PURE_PYTHON") == "1"
+        built = [] if pure else folder.glob("lib/*/*/ws4py/**/*.so")
+        parts = sorted(path.name.split(".")[0] for path in built)
         versions |= {"ws4py": installed["ws4py"], "compiled parts:": " ".join(parts) or "none"}
     return versions

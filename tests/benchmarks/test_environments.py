@@ -140,6 +140,9 @@ def test_compiled_parts_are_told(commands, tmp_path):
 
     commands.seen = install
     assert environments.prepare(OURS, tmp_path).versions["compiled parts:"] == "codec_c"
+    # In the same environment, but told to leave them aside.
+    pure = OURS._replace(name="pure", variables={"WS4PY_PURE_PYTHON": "1"})
+    assert environments.prepare(pure, tmp_path).versions["compiled parts:"] == "none"
 
 
 def test_nodes_packages_stand_in_its_folder(commands, tmp_path, monkeypatch):
