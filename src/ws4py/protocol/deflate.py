@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from ws4py._wire.codes import INVALID_PAYLOAD, RSV1
 from ws4py.exc import FrameTooLargeException, HandshakeError, ProtocolException
+from ws4py.protocol.fast_deflate import WORTHWHILE_FROM, fast_deflater
 from ws4py.protocol.headers import Parameters
 
 __all__ = ["NAME", "Deflate", "PerMessageDeflate"]
@@ -231,7 +232,7 @@ class Deflate:
         """Compress a whole message (section 7.2.1); ``None`` to send it as it is."""
         if not payload or len(payload) < self._options.threshold:
             return None
-        deflater = self._deflater or self._make_deflater()
+        deflater = self._deflater or self._make_deflater(len(payload))
         forget = self._sending.forget
         self._deflater = None if forget else deflater
         first = deflater.compress(payload)
@@ -239,10 +240,13 @@ class Deflate:
         # With context takeover the peer has to see all that our window has seen.
         return None if forget and len(data) >= len(payload) else data
 
-    def _make_deflater(self) -> Any:
-        options, bits = self._options, self._sending.bits
+    def _make_deflater(self, size: int) -> Any:
+        options, (bits, forget) = self._options, self._sending
         if bits > _MIN_BITS:
-            return zlib.compressobj(options.level, zlib.DEFLATED, -bits, options.mem_level)
+            # Kept for the next messages it would weigh several times what zlib's weighs.
+            large = forget and size >= WORTHWHILE_FROM
+            fast = fast_deflater(options.level, bits) if large else None
+            return fast or zlib.compressobj(options.level, zlib.DEFLATED, -bits, options.mem_level)
         # zlib has no raw deflate with a window of 256 bytes. Run-length encoding never
         # looks further back than one byte, so it fits any window.
         return zlib.compressobj(
