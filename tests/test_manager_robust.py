@@ -153,9 +153,12 @@ def test_from_one_manager_to_another(served, kind):
     with serving() as other:
         other.peers.append(peer)
         other.manager.add(websocket)
-        websocket.send("second")
+        # It waits until the peer has read.
+        sending = threading.Thread(target=websocket.send, args=["second"])
+        sending.start()
         assert peer.read_frame().payload == payload
         assert peer.read_frame().payload == b"second"
+        sending.join()
         peer.send(frame(TEXT, b"third"))
         assert peer.read_frame().payload == b"third"
     assert websocket.ends == [GONE]

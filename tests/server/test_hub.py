@@ -14,6 +14,7 @@ from tests.support.raw import TEXT, Frame, frame
 from tests.support.serving import Peer
 from tests.support.sockets import tcp_pair
 from tests.support.waiting import DEADLINE, wait_until
+from ws4py._transport import PlainTransport
 from ws4py.exc import ConnectionClosed
 from ws4py.server._gevent_pool import GEventWebSocketPool
 from ws4py.server._hub import Hub, HubChannel, HubTimer
@@ -182,14 +183,22 @@ def test_a_broken_connection_is_read_to_its_end_first(hub, connect):
     assert messages == [b"last words"]
 
 
+class WantingTransport(PlainTransport):
+    """What TLS is when it has to write before it can read on."""
+
+    __slots__ = ()
+
+    wants_write = True
+
+
 def test_writing_that_tls_wants_for_reading_is_ordered_work(hub, connect):
     connection = connect()
     wait_until(lambda: connection.channel)
     channel = connection.channel
-    channel.transport.wants_write = True
+    channel.transport.__class__ = WantingTransport
     connection.peer.send(frame(TEXT, b"hi"))
     hub.call(channel._writable)
-    channel.transport.wants_write = False
+    channel.transport.__class__ = PlainTransport
     assert connection.peer.read_frame() == Frame(TEXT, b"hi")
 
 
