@@ -47,6 +47,9 @@ class Outlet(Protocol):
         :param size: bytes that it holds.
         """
 
+    def may_go_on(self) -> bool:
+        """Whether the rest of what was received together is processed at once."""
+
     def put_back(self, data: bytes) -> None:
         """Have received bytes processed later, before all others."""
 

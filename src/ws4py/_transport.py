@@ -13,9 +13,10 @@ import functools
 import socket
 import ssl
 import struct
-import sys
 import threading
 from typing import Any
+
+from ws4py._sharing import shared
 
 __all__ = [
     "PlainTransport",
@@ -264,7 +265,7 @@ def address_of(sock: Any, method: str) -> Any:
     if method == "getsockname":
         return _own(address[:2])
     # One text for all connections of a client or proxy, and for what their environs say of it.
-    return sys.intern(address[0]), address[1]
+    return shared(address[0]), address[1]
 
 
 @functools.lru_cache(maxsize=16)

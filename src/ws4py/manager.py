@@ -225,7 +225,13 @@ class WebSocketManager(threading.Thread):
                 fill_in(websocket, self._settings, WebSocket)
             entry = self._new_channel(loop, websocket)
             entry.handed_over = False
-            websocket._call(websocket.opened)  # noqa: SLF001 - guarded like every callback
+            try:
+                websocket._call(websocket.opened)  # noqa: SLF001 - guarded like every callback
+            except BaseException:
+                # The server's thread is to end; nobody else knows of the connection.
+                entry.handed_over = True
+                entry.end()
+                raise
             entry.handed_over = True
             if websocket.stream is None:
                 entry.end()

@@ -20,6 +20,7 @@ from ws4py._blocking import Blocking, blocking_for
 from ws4py._connected import Connected
 from ws4py._fragments import encode, send_fragments
 from ws4py._heartbeat import Heartbeat
+from ws4py._kill import is_kill
 from ws4py._log import logger
 from ws4py._outlet import held_to_end, make_room, narrowed
 from ws4py._own_thread import serve
@@ -265,13 +266,25 @@ class WebSocket(Connected):
         :param data: bytes in order, cut anywhere; ``b""`` for the end.
         :returns: whether to go on reading.
         """
-        stream, sock = self.stream, self.sock
+        stream = self.stream
         if stream is None or not data:
             return False
         self.reading_buffer_size = _READ_SIZE
-        connection = stream.connection
-        events = connection.receive(bytes(data))
-        outlet = self._outlet
+        connection, rest = stream.connection, bytes(data)
+        while rest:
+            if not self._process_some(stream, rest):
+                return False
+            outlet, rest = self._outlet, connection.take_unread()
+            if rest and outlet is not None and not outlet.may_go_on():
+                outlet.put_back(rest)
+                break
+        # Of what is deferred the end comes when its turn has come.
+        return (outlet is not None and outlet.defers) or not connection.reading_done
+
+    def _process_some(self, stream: Stream, data: bytes) -> bool:
+        """Call back for what one call of the connection finds; ``False`` at the end."""
+        sock, outlet, connection = self.sock, self._outlet, stream.connection
+        events = connection.receive(data)
         deferring = outlet if outlet is not None and outlet.defers else None
         if len(events) > 1 and outlet is not None:
             outlet.hold()
@@ -288,13 +301,7 @@ class WebSocket(Connected):
                 return False
             if self.stream is not stream or self.sock is not sock:
                 return False
-        rest = connection.take_unread()
-        if rest and outlet is None:
-            return self.process(rest)
-        if rest and outlet is not None:
-            outlet.put_back(rest)
-        # Of what is deferred the end comes when its turn has come.
-        return deferring is not None or not connection.reading_done
+        return True
 
     def _take_event(self, connection: Connection, event: Event) -> bool:
         """Act on something received; ``False`` when nothing may follow it."""
@@ -330,16 +337,23 @@ class WebSocket(Connected):
         return False
 
     def _call(self, callback: Callable[..., object], *arguments: object) -> bool:
-        """Call into the program: the only place where its errors arrive.
-
-        SystemExit is caught as well: on a manager's thread it would silently end
-        the service for everybody else.
-        """
+        """Call into the program: the only place where its errors arrive."""
         try:
             callback(*arguments)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - logged there
+        except BaseException as error:
+            if self._passes(error):
+                raise
             return self._callback_raised(callback, error)
         return True
+
+    def _passes(self, error: BaseException) -> bool:
+        """Whether an error of a callback is for who runs it.
+
+        In a thread of our own that is the program, which may have set a limit of time, say.
+        """
+        if isinstance(error, (Exception, SystemExit)):
+            return False
+        return self._outlet is None or is_kill(error)
 
     def _callback_raised(self, callback: Callable[..., object], error: BaseException) -> bool:
         if isinstance(error, ConnectionClosed) and self._is_gone():
@@ -380,7 +394,9 @@ class WebSocket(Connected):
         self.close_reason = close.reason if close else "Going away"
         try:
             self.closed(self.close_code, self.close_reason)
-        except (Exception, SystemExit):
+        except BaseException as error:
+            if self._passes(error):
+                raise
             logger.exception("%s raised", _name(self.closed))
         finally:
             self.client_terminated = self.server_terminated = True

@@ -22,6 +22,9 @@ from ws4py.websocket import WebSocket
 
 __all__ = ["Channel"]
 
+#: Messages of one read that are answered before it is looked whether the peer reads.
+_FEW_MESSAGES = 32
+
 #: Reads of a connection that is lost for writing, to hear what its peer said last.
 _LAST_READS = 16
 
@@ -59,6 +62,9 @@ class Channel(PressedFlow):
         self.last_ping: Ping | None = None
         self.latency: float | None = None
 
+        if websocket.stream is not None:
+            # Between them it is seen whether the peer reads what it is answered.
+            websocket.stream.connection.receive_few(_FEW_MESSAGES)
         websocket._outlet = self  # noqa: SLF001
 
     # -- Outlet: any thread ------------------------------------------------------
@@ -177,8 +183,7 @@ class Channel(PressedFlow):
         if self._draining and not self._outbox and not self._half_closed:
             self._half_closed = True
             self.transport.half_close()
-        ahead = self._outbox.size > self.soft_limit or self.is_full
-        reading = self._draining or not ahead
+        reading = not self._is_ahead()
         interest = (READ if reading else 0) | (WRITE if self._outbox else 0)
         if self.transport.wants_write:
             interest = WRITE
@@ -287,6 +292,7 @@ class Channel(PressedFlow):
         guarded(self.websocket.ping, ping.payload)
 
     def is_heard(self) -> bool:
+        self._look_for_progress()
         heard_in_lane = self._link is not None and self._link.heard
         return self._heard or heard_in_lane or self._deadline is not None
 

@@ -258,6 +258,13 @@ class Flow:
         if self._taken_away or self._is_ours():
             self._process(data)
 
+    def link_full(self, rest: bytes) -> None:
+        """From the lane: the peer leaves our answers unread, so the rest of its messages waits."""
+        self._leave_lane()
+        self._early = rest + self._early
+        self._unread = True
+        self._update()
+
     def callback_failed(self, error: BaseException) -> None:
         """From the lane: the program's ``received_message`` raised."""
         websocket = self.websocket
@@ -295,6 +302,9 @@ class Flow:
         if not self._is_ours():
             # Taken away, or closed by another connection's callback in this turn.
             return
+        if self._early and self._is_ahead():
+            self._unread = True
+            return
         early, self._early = self._early, b""
         if early and not self._draining and (not self._process(early) or self._early):
             return
@@ -304,6 +314,10 @@ class Flow:
             self._read_by_once()
         else:
             self._read_and_process()
+
+    def _is_ahead(self) -> bool:
+        """Whether the peer is not read from, until it has read, or its handler is done."""
+        return not self._draining and (self._outbox.size > self.soft_limit or self.is_full)
 
     def _read_and_process(self) -> None:
         for _ in range(_READS_PER_TURN):
@@ -321,7 +335,7 @@ class Flow:
                 return
             if not self.transport.buffers and not self._early:
                 return
-            if self._outbox.size > self.soft_limit or self.is_full or self._early:
+            if self._is_ahead() or self._early:
                 break
         self._unread = True
 
@@ -412,6 +426,8 @@ class Flow:
             self.broken = True
             outbox.drain()
         self._blocked = blocked
+        if blocked and not known:
+            self._count()
         if self.broken or (blocked and not known):
             self._on_loop(self._update)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ws4py._kill import is_kill
 from ws4py._log import logger
 from ws4py.exc import ConnectionClosed
 
@@ -22,6 +23,8 @@ def guarded(call: Callable[..., Any], *arguments: Any, raised: Any = None, **nam
     except ConnectionClosed:
         # Lost a race with the end of its connection.
         return None
-    except (Exception, SystemExit):
+    except BaseException as error:
+        if is_kill(error):
+            raise
         logger.exception("%s raised", getattr(call, "__qualname__", call))
         return raised

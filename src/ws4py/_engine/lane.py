@@ -39,6 +39,7 @@ _SKIPPED = (
     "_send_data",
     "_write",
     "_callback_raised",
+    "_passes",
 )
 #: As it was before a program could replace it.
 _SEND = WebSocket.send

@@ -89,6 +89,8 @@ class Loop:
         self._wakeup: Wakeup | None = None
         self._woken = False
         self._ended = False
+        # The loop's own thread is, or will be, waiting without having looked at what is posted.
+        self._asleep = False
 
         # -- The loop's thread only.
         self._thread: int | None = None
@@ -122,7 +124,7 @@ class Loop:
         """Have the loop take a turn: something has been queued for its connections."""
         with self._gate:
             wakeup = self._wakeup
-            if self._woken or wakeup is None or self.is_current():
+            if self._woken or wakeup is None or (self.is_current() and not self._asleep):
                 return
             self._woken = True
         wakeup.wake()
@@ -214,9 +216,13 @@ class Loop:
         return self._stop_at is not None and not self._entries and not self._posted
 
     def _turn(self, poller: LoopPoller, wakeup: Wakeup) -> None:
+        # Python goes on waiting behind a signal's handler, whatever that has posted. A lane does
+        # not, and calls back while it is waited for.
+        self._asleep = self.lane is None
         waiting = self._again or self._posted or self._endings
         timeout = 0.0 if waiting else self.timers.wait()
         ready = self._wait(poller, timeout)
+        self._asleep = False
         again, self._again = self._again, {}
         for fd, events in ready:
             if fd == wakeup.fd:

@@ -24,6 +24,9 @@ from ws4py.protocol.state import OPEN
 
 __all__ = ["PressedFlow"]
 
+#: How long who waits for room relies on being told of it.
+_SLICE_SECONDS = 0.05
+
 
 class PressedFlow(Flow):
     """A flow that knows how far its peer is behind."""
@@ -49,6 +52,16 @@ class PressedFlow(Flow):
         link = self._link
         unsent = self._outbox.size if link is None else link.unsent
         return unsent + self._held_back() > self.soft_limit
+
+    def may_go_on(self) -> bool:
+        """See :class:`ws4py._outlet.Outlet`; not while the peer leaves our answers unread."""
+        stream = self.websocket.stream
+        if self.defers or stream is None or stream.connection.extension is not None:
+            return False
+        if self.crowded:
+            # They may only have been held back to leave together.
+            self._try_again()
+        return not self.crowded
 
     def _held_back(self) -> int:
         """Bytes that wait for the end of a fragmented message."""
@@ -110,7 +123,10 @@ class PressedFlow(Flow):
             left = None if until is None else until - time.monotonic()
             if left is not None and left <= 0:
                 raise WriteTimeout(f"the peer has not read for write_timeout {timeout} s: not sent")
-            self._fall_behind().wait(left, fragment)
+            # In slices: the loop, which tells of room, may be waiting for a lock of the caller's.
+            seconds = _SLICE_SECONDS if left is None else min(left, _SLICE_SECONDS)
+            self._fall_behind().wait(seconds, fragment)
+            self._try_again()
         if self._taken_away:
             raise WriteTimeout("the manager has let the connection go meanwhile: not sent")
 
@@ -165,13 +181,25 @@ class PressedFlow(Flow):
         """See :class:`ws4py._engine.backlog.Channel`."""
         # The poller tells of room when there is much of it, for which a slow peer takes long.
         self._try_again()
-        link = self._link
-        if link is not None:
-            progress, link.progress = bool(link.progress), False
-        else:
-            progress, self._progress = self._progress, False
+        progress = self._take_progress()
         # With nothing to take, it is our own fragmented message that takes its time.
         return progress or not self.unsent
+
+    def _take_progress(self) -> bool:
+        """Whether the kernel has taken anything since this was last asked."""
+        link = self._link
+        progress, self._progress = self._progress, False
+        if link is not None:
+            progress, link.progress = progress or bool(link.progress), False
+        # A peer that reads is alive, and while it is behind its pongs are not read.
+        self._heard = self._heard or progress
+        return progress
+
+    def _look_for_progress(self) -> None:
+        """Hear of what a peer that is behind has read, and leave it to be told of later."""
+        if self._backlog is not None:
+            self._try_again()
+            self._progress = self._take_progress()
 
     def wants_room(self, fragment: bool) -> bool:
         """See :class:`ws4py._engine.backlog.Channel`."""
@@ -184,6 +212,7 @@ class PressedFlow(Flow):
         """From the lane, on any thread: the kernel takes no more, or there is room again."""
         if blocked:
             self._fall_behind()
+            self._count()
         self._tell_waiting()
 
     def _enter_lane(self) -> None:

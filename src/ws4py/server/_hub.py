@@ -172,8 +172,11 @@ class HubChannel(Channel):
         """Call ``opened()``, then serve the connection."""
         websocket = self.websocket
         self.handed_over = False
-        websocket._call(websocket.opened)  # noqa: SLF001 - guarded like every callback
-        self.handed_over = True
+        try:
+            websocket._call(websocket.opened)  # noqa: SLF001 - guarded like every callback
+        finally:
+            # Killed or not; who runs this ends it then.
+            self.handed_over = True
         if not self.retired:
             self.started()
 

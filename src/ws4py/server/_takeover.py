@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import io
 import socket
-import sys
 from typing import Any
 
 from ws4py._blocking import Blocking
+from ws4py._sharing import shared
 from ws4py._transport import transport_for
 from ws4py.protocol.handshake import Acceptance
 from ws4py.streaming import Stream
@@ -35,9 +35,8 @@ def kept_environ(environ: dict[str, Any]) -> dict[str, Any]:
     weighs as much as the rest of the connection.
     """
     # Names are the same in every request, and so are most values: the host, the browser's name.
-    share = sys.intern
     copied = {
-        share(name): share(value) if type(value) is str else value
+        shared(name): shared(value) if type(value) is str else value
         for name, value in environ.items()
     }
     if "wsgi.input" in copied:
