@@ -1,5 +1,6 @@
 """However a connection ends: closed() once, with text, and the descriptor is closed then."""
 
+import asyncio
 import contextlib
 import socket
 import ssl
@@ -235,7 +236,7 @@ class TestFromCallbacks:
 
 
 class TestRaising:
-    @pytest.mark.parametrize("error", [ValueError, SystemExit])
+    @pytest.mark.parametrize("error", [ValueError, SystemExit, asyncio.CancelledError])
     @pytest.mark.parametrize("where", ["opened", "received_message", "ponged"])
     @pytest.mark.parametrize("kind", ["tcp", "ssl"])
     def test_costs_this_connection_and_no_other(self, served, kind, where, error, caplog):
@@ -254,6 +255,32 @@ class TestRaising:
         assert "fail raised" in record.getMessage()
         other_peer.send(frame(TEXT, b"hi"))
         wait_until(lambda: other.messages == [b"hi"])
+
+    def test_at_the_end_costs_no_other(self, served, caplog):
+        class Failing(Recorder):
+            def closed(self, code, reason=None):
+                super().closed(code, reason)
+                raise asyncio.CancelledError
+
+        other, other_peer = served.connect()
+        websocket, peer = served.connect(Failing)
+        peer.sock.close()
+        websocket.wait_end()
+        other_peer.send(frame(TEXT, b"hi"))
+        wait_until(lambda: other.messages == [b"hi"])
+        assert "closed raised" in caplog.text
+
+    def test_meant_for_the_servers_thread_leaves_nothing_behind(self, served):
+        class Interrupted(Recorder):
+            def opened(self):
+                raise KeyboardInterrupt
+
+        websocket, peer = served.make(Interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            served.manager.add(websocket)
+        assert websocket.wait_end()[0] == 1006
+        assert peer.at_end()
+        assert not served.manager.websockets
 
     def test_after_it_has_ended_its_connection(self, served, caplog):
         class Failing(Recorder):

@@ -1,5 +1,6 @@
 """heartbeat_freq under a manager: pings, and the end of who does not answer."""
 
+import socket
 import threading
 
 import pytest
@@ -99,6 +100,25 @@ def test_peer_that_only_reads_slowly(served):
         while websocket._outlet.unsent < 10_000_000:
             websocket.send(b"x" * 1_000_000, binary=True)
         peer.read(500_000)
+        threading.Event().wait(0.02)
+    assert websocket.ends == []
+    websocket.terminate()
+
+
+def test_peer_that_reads_too_slowly_for_the_poller_to_tell(served):
+    """The kernel tells of room when there is much of it, and by then there is none again."""
+
+    class Hopeful(Unwaiting):
+        write_timeout = 4
+
+    websocket, peer = served.make(Hopeful, heartbeat_freq=0.4)
+    websocket.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1_000_000)
+    peer.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+    served.manager.add(websocket)
+    other, _ = served.connect(heartbeat_freq=1.5)
+    served.manager.broadcast(b"x" * 6_000_000, binary=True)
+    while not other.ends:
+        peer.sock.recv(4000)
         threading.Event().wait(0.02)
     assert websocket.ends == []
     websocket.terminate()

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import argparse
 import ast
+import functools
 import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -118,10 +120,12 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     width = max(len(str(module)) for module in modules)
     failures = 0
-    for module in modules:
-        verdict = judge(root, module)
-        failures += bool(verdict.problem)
-        print(f"{module!s:{width}}  {verdict.test}  {verdict.problem or '100 %'}", flush=True)
+    # The work is done by processes of their own.
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for verdict in pool.map(functools.partial(judge, root), modules):
+            failures += bool(verdict.problem)
+            result = verdict.problem or "100 %"
+            print(f"{verdict.module!s:{width}}  {verdict.test}  {result}", flush=True)
     print(f"mirror: {len(modules)} modules, {failures} not covered by their own tests")
     return 1 if failures else 0
 

@@ -14,8 +14,8 @@ passed="" failed="" absent=""
 others="--ignore=tests/tools --ignore=tests/conformance --ignore=tests/benchmarks --ignore=tests/examples
         --ignore=tests/fuzz --ignore=tests/chaos"
 if [ "${CI:-}" = true ]; then
-    # They take the longest and differ the least: all servers, in processes of their own.
-    others="$others --ignore=tests/servers"
+    # They take the longest and differ the least: what belongs to the servers.
+    others="$others --ignore=tests/servers --ignore=tests/server"
 fi
 
 for minor in $minors; do

@@ -230,7 +230,8 @@ class WebSocketManager(threading.Thread):
             except BaseException:
                 # The server's thread is to end; nobody else knows of the connection.
                 entry.handed_over = True
-                entry.end()
+                if not loop.post(entry.end):
+                    entry.end()
                 raise
             entry.handed_over = True
             if websocket.stream is None:

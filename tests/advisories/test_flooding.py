@@ -77,10 +77,10 @@ def test_cve_2021_3690_pongs_leave_nothing_behind():
             before, _ = tracemalloc.get_traced_memory()
             for _ in range(10):
                 exchange()
-            kept = tracemalloc.get_traced_memory()[0] - before
+            # The last ones may still be in the hands of the loop.
+            wait_until(lambda: tracemalloc.get_traced_memory()[0] - before < 5000 * 16)
         finally:
             tracemalloc.stop()
-        assert kept < 5000 * 16
         peer.say_goodbye()
 
 

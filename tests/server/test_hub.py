@@ -183,6 +183,18 @@ def test_a_broken_connection_is_read_to_its_end_first(hub, connect):
     assert messages == [b"last words"]
 
 
+@pytest.mark.parametrize("error", [gevent.GreenletExit, gevent.Timeout])
+@pytest.mark.usefixtures("hub")
+def test_an_opened_that_is_cut_off_ends_the_connection(connect, error):
+    class Cut(EchoWebSocket):
+        def opened(self):
+            raise error
+
+    connection = connect(Cut)
+    connection.peer.finish()
+    wait_until(lambda: not connection.pool.websockets)
+
+
 class WantingTransport(PlainTransport):
     """What TLS is when it has to write before it can read on."""
 
