@@ -1,9 +1,13 @@
 """Stopping: 1001 to everybody, in bounded time, nothing left, and a start again."""
 
+import signal
+import subprocess
+import sys
 import threading
 
 import pytest
 
+import ws4py
 from tests.support.raw import BINARY, CLOSE, TEXT, close_frame, frame
 from tests.support.serving import Echo, Peer, Recorder, is_closed, serving
 from tests.support.sockets import KINDS, connected, tcp_pair
@@ -377,3 +381,32 @@ def test_manager_is_a_plain_thread_object():
     assert not manager.running
     assert WebSocket.close_timeout == 10
     assert manager.stop_timeout == 3
+
+
+_STOPPED_BY_SIGNAL = """
+import signal, sys, threading
+sys.path.insert(0, sys.argv[1])
+from ws4py.manager import EPollPoller, SelectPoller, WebSocketManager
+manager = WebSocketManager({poller})
+signal.signal(signal.SIGTERM, lambda *_: manager.stop())
+threading.Timer(0.2, lambda: print("ready", flush=True)).start()
+manager.run()
+"""
+
+
+@pytest.mark.parametrize("poller", ["None", "EPollPoller()", "SelectPoller()"])
+def test_by_a_signals_handler_on_its_own_thread(poller):
+    """Python goes on with a system call that a signal has interrupted."""
+    source = ws4py.__path__[0].removesuffix("ws4py")
+    process = subprocess.Popen(
+        [sys.executable, "-c", _STOPPED_BY_SIGNAL.format(poller=poller), source],
+        stdout=subprocess.PIPE,
+    )
+    try:
+        assert process.stdout.readline() == b"ready\n"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(DEADLINE) == 0
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
