@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import socket
 import socketserver
 import threading
 import time
@@ -262,15 +263,100 @@ def test_a_head_within_the_limits_is_not(name):
 
 
 def test_lines_are_measured_whatever_the_parser_allows():
-    def limits(data, read=0):
-        return HeadLimits(io.BytesIO(data), read)
+    def limits(data, first=b"\r\n"):
+        return HeadLimits(io.BytesIO(data), first)
 
-    line = b"x" * (MAX_LINE - 1) + b"\n"
+    line = b"x:" + b"x" * (MAX_LINE - 4) + b"\r\n"
     assert limits(line).readline(65537) == line
-    assert limits(b"").readline() == b""
     with pytest.raises(HeadTooLargeError, match="8192"):
         limits(b"x" + line).readline(65537)
-    whole = limits(line * 2)
+    whole = limits(line * 2, b"")
     assert [whole.readline(), whole.readline()] == [line, line]
     with pytest.raises(HeadTooLargeError, match="16384"):
-        limits(line, MAX_LINE + 1).readline()
+        limits(line, b"x" + line).readline()
+
+
+# -- Whether it is one -----------------------------------------------------------
+
+_EVIL = b"Origin: http://evil.example"
+_MALFORMED = {
+    "no colon": [b"no colon", _EVIL],
+    "blank before the colon": [b"Origin : http://evil.example"],
+    "blank before the colon of a length": [b"Content-Length : 5"],
+    "folded": [b"X: y", b" Origin: http://evil.example"],
+    "folded at once": [b"\tX: y"],
+    "no name": [b": x", _EVIL],
+    "control character in a name": [b"X\x01Y: z", _EVIL],
+    "name beyond ASCII": [b"\xc3\xa9: x", b"Content-Length: 5"],
+    "LF": [b"X: y\nZ: z"],
+    "CR": [b"X: y\rZ: z"],
+    "NUL": [b"X: y\0"],
+    "empty length": [b"Content-Length:"],
+    "length that is no number": [b"content-length: +5"],
+    "length of other digits": [b"content-length: \xb2"],
+    "two lengths": [b"Content-Length: 0", b"Content-Length: 0"],
+}
+
+
+def upgrade(path, lines) -> bytes:
+    return request(path)[:-2] + b"".join(line + b"\r\n" for line in lines) + b"\r\n"
+
+
+def assert_refused(client):
+    """By 400, and what comes behind that is the end."""
+    response = client.read_response()
+    assert response.status == 400
+    assert response.get("Connection") == "close"
+    client.buffer = b""
+    while not client.at_end():
+        assert b"HTTP/1.1 " not in client.buffer
+        client.buffer = b""
+
+
+@pytest.mark.parametrize("path", ["/ws", "/"], ids=["handshake", "page"])
+@pytest.mark.parametrize("kind", _MALFORMED)
+def test_a_malformed_head_is_refused_and_ends_the_connection(name, path, kind, capfd):
+    with serving(name) as served, served.client() as client:
+        client.send(upgrade(path, _MALFORMED[kind]) + _GET)
+        assert_refused(client)
+        assert served.get() == b"hello"
+    assert "Traceback" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GET / HTTP/1.1\nHost: x\r\n\r\n",
+        b"GET /\0 HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\n\n",
+    ],
+    ids=["first line's end", "first line", "line's end", "last line"],
+)
+def test_lines_end_in_crlf_and_nothing_else(name, sent):
+    with serving(name) as served, served.client() as client:
+        client.send(sent)
+        assert_refused(client)
+
+
+def test_half_a_head_is_no_request(name):
+    with serving(name) as served:
+        for half in (_HALF, _HALF + b"Transfer-Encoding: chun"):
+            with served.client() as client:
+                client.send(half)
+                client.sock.shutdown(socket.SHUT_WR)
+                assert_refused(client)
+
+
+def test_a_malformed_head_ends_a_connection_that_is_kept_alive_too():
+    with serving("gevent") as served, served.client() as client:
+        client.send(_GET)
+        assert client.read_response().status == 200
+        client.send(head(b"Transfer-Encoding : chunked") + _GET)
+        assert_refused(client)
+
+
+def test_a_field_may_have_an_empty_value_and_any_letters_in_it(name):
+    with serving(name) as served, served.client() as client:
+        client.send(upgrade("/ws", [b"X:", b"Y:  \t", b"Z: \xc3\xa9\t\x01:"]))
+        assert client.read_response().status == 101

@@ -283,7 +283,7 @@ def test_a_request_line_without_end():
 
 def test_what_is_no_request():
     with serving(application_of()) as served, served.client() as client:
-        client.send(b"GET / HTTP/1.1\r\n" + b"no field\r\n" * 200 + b"\r\n")
+        client.send(b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 200 + b"\r\n")
         assert client.read_response().status == 431
 
 

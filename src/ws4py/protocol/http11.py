@@ -9,7 +9,7 @@ from __future__ import annotations
 from ws4py.exc import HandshakeError
 from ws4py.protocol.headers import Headers, is_token
 
-__all__ = ["HeadReader", "build_head"]
+__all__ = ["HeadReader", "build_head", "parse_field"]
 
 _MAX_HEAD = 16 * 1024
 _MAX_LINE = 8 * 1024
@@ -77,10 +77,15 @@ class HeadReader:
             raise HandshakeError(f"malformed HTTP start line: {self.start_line[:60]!r}")
         if len(field_lines) > _MAX_FIELDS:
             raise HandshakeError("more than 128 HTTP header fields", _TOO_LARGE)
-        self.headers = Headers(_parse_field(line) for line in field_lines)
+        self.headers = Headers(parse_field(line) for line in field_lines)
 
 
-def _parse_field(line: str) -> tuple[str, str]:
+def parse_field(line: str) -> tuple[str, str]:
+    """Return the name and the value of a header line.
+
+    :param line: without its line break.
+    :raises HandshakeError: it is malformed.
+    """
     name, colon, value = line.partition(":")
     # RFC 7230 section 3.2.4: no blank before the colon, no line folding.
     if not colon or not is_token(name) or not _FORBIDDEN.isdisjoint(value):

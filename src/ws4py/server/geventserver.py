@@ -29,7 +29,7 @@ from gevent import pywsgi
 
 from ws4py._log import logger
 from ws4py.server._gevent_pool import GEventWebSocketPool
-from ws4py.server._request_head import HeadLimits, HeadTooLargeError
+from ws4py.server._request_head import HeadLimits, HeadTooLargeError, MalformedHeadError
 from ws4py.server._takeover import take_buffered
 from ws4py.server.wsgiutils import WebSocketWSGIApplication, take_made
 
@@ -46,6 +46,7 @@ _LOST = (ConnectionError, TimeoutError, ssl.SSLError)
 
 _END = "\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 _TOO_LARGE = "431", f"HTTP/1.1 431 {http.client.responses[431]}{_END}".encode()
+_MALFORMED = "400", f"HTTP/1.1 400 {http.client.responses[400]}{_END}".encode()
 _TOO_LATE = "408", f"HTTP/1.1 408 {http.client.responses[408]}{_END}".encode()
 
 _NOTHING = io.BytesIO()
@@ -104,8 +105,8 @@ class WebSocketWSGIHandler(pywsgi.WSGIHandler):
     def read_request(self, raw_requestline: Any) -> Any:
         """Read the rest of the head, within its limits."""
         reader = self.rfile
-        self.rfile = HeadLimits(reader, len(raw_requestline))
         try:
+            self.rfile = HeadLimits(reader, raw_requestline.encode("latin-1"))
             return super().read_request(raw_requestline)
         finally:
             self.rfile = reader
@@ -149,6 +150,9 @@ class WebSocketWSGIHandler(pywsgi.WSGIHandler):
         if isinstance(error, (HeadTooLargeError, http.client.HTTPException)):
             logger.info("Refused a request of %s: %s", self.client_address, error)
             return _TOO_LARGE
+        if isinstance(error, MalformedHeadError):
+            logger.info("Refused a request of %s: %s", self.client_address, error)
+            return _MALFORMED
         return super()._handle_client_error(error)
 
     def _hand_over(self, websocket: Any) -> None:

@@ -38,7 +38,13 @@ from ws4py._log import logger
 from ws4py._transport import is_tls
 from ws4py._wire.codes import GOING_AWAY
 from ws4py.manager import WebSocketManager
-from ws4py.server._request_head import MAX_LINE, HeadLimits, HeadTooLargeError, PatientReader
+from ws4py.server._request_head import (
+    MAX_LINE,
+    HeadLimits,
+    HeadTooLargeError,
+    MalformedHeadError,
+    PatientReader,
+)
 from ws4py.server._takeover import discard, take_buffered
 from ws4py.server.wsgiutils import WebSocketWSGIApplication, take_made
 
@@ -196,11 +202,14 @@ class WebSocketWSGIRequestHandler(simple_server.WSGIRequestHandler):
             self.send_error(414)
             return False
         reader: Any = self.rfile
-        self.rfile = HeadLimits(reader, len(self.raw_requestline))  # type: ignore[assignment]
         try:
+            self.rfile = HeadLimits(reader, self.raw_requestline)  # type: ignore[assignment]
             return self.parse_request()
         except HeadTooLargeError as error:
             self.send_error(431, explain=str(error))
+            return False
+        except MalformedHeadError as error:
+            self.send_error(400, explain=str(error))
             return False
         finally:
             self.rfile = reader
