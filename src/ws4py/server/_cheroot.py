@@ -10,9 +10,9 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from ws4py.server._takeover import take_buffered
+from ws4py.server._takeover import discard, take_buffered
 
-__all__ = ["current_connection", "swap"]
+__all__ = ["current_connection", "end_behind_response", "is_ending", "swap"]
 
 
 def current_connection() -> Any:
@@ -32,6 +32,62 @@ def swap(connection: Any) -> tuple[Any, bytes]:
     connection.socket = _DeadSocket()
     connection.rfile = connection.wfile = _Nobody()
     return sock, initial
+
+
+def end_behind_response(connection: Any) -> None:
+    """Let a connection give one more response, and then end whatever cheroot decides to do.
+
+    Until then it can still be taken by :func:`swap`, which calls that off.
+    """
+    if not is_ending(connection):
+        connection.rfile = _LastReader(connection)
+
+
+def is_ending(connection: Any) -> bool:
+    """Whether the response at hand is the connection's last."""
+    # Of a server that is not cheroot it may be anything.
+    return isinstance(getattr(connection, "rfile", None), _LastReader)
+
+
+class _LastReader:
+    """What cheroot reads the next request from, or closes: then the connection ends.
+
+    What has been received stays behind it, for a request that still becomes a websocket.
+    """
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self._reader = connection.rfile
+
+    @property
+    def bytes_read(self) -> int:
+        """As of the real one; cheroot counts them."""
+        return int(self._reader.bytes_read)
+
+    @property
+    def closed(self) -> bool:
+        """As of the real one."""
+        return bool(self._reader.closed)
+
+    def has_data(self) -> bool:
+        """Say that there is something, so that cheroot reads it without a poller's say."""
+        return True
+
+    def peek(self, size: int) -> bytes:
+        """Return what has been received, without waiting."""
+        return bytes(self._reader.peek(size)) if self._reader.has_data() else b""
+
+    def read(self, size: int = -1) -> bytes:
+        """Read the end."""
+        self.close()
+        return b""
+
+    readline = read
+
+    def close(self) -> None:
+        """End the connection."""
+        sock, _ = swap(self._connection)
+        discard(sock)
 
 
 class _DeadSocket:

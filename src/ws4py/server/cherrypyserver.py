@@ -44,7 +44,7 @@ from ws4py.protocol.extensions import Extensions
 from ws4py.protocol.handshake import Acceptance, Request, accept_request
 from ws4py.protocol.headers import Headers
 from ws4py.server._admission import Check, ask_manager, ask_program, is_redirect
-from ws4py.server._cheroot import current_connection, swap
+from ws4py.server._cheroot import current_connection, end_behind_response, is_ending, swap
 from ws4py.server._takeover import discard, extend, kept_environ
 from ws4py.websocket import WebSocket
 
@@ -210,12 +210,15 @@ class WebSocketTool(cherrypy.Tool):
         """The response has been sent: take the socket over, or end the connection."""
         request = cherrypy.serving.request
         handler = request.__dict__.pop("ws_handler", None)
-        status = getattr(cherrypy.serving.response, "output_status", None)
-        if not status:
-            # InternalRedirect: nothing has been sent, another request goes on.
-            return
         connection = current_connection()
         if connection is None:
+            return
+        status = getattr(cherrypy.serving.response, "output_status", None)
+        if not status:
+            # InternalRedirect: nothing has been sent, another request goes on. If that makes
+            # no websocket, its answer is the one to a refused upgrade.
+            if handler is not None or _is_refused(request) or "Upgrade" in request.headers:
+                end_behind_response(connection)
             return
         written = connection.wfile.bytes_written != getattr(request, "ws_written", None)
         if status.startswith(b"101") and handler is not None:
@@ -244,6 +247,13 @@ def _hand_over(handler: Any, connection: Any, peer: tuple[str, int]) -> None:
             "Nobody serves websockets: WebSocketPlugin(cherrypy.engine).subscribe() is missing"
         )
         discard(sock)
+
+
+def _say_the_end() -> None:
+    """Have the answer of a request that an InternalRedirect led to say what comes of it."""
+    if is_ending(current_connection()):
+        # A 101 replaces it.
+        cherrypy.serving.response.headers["Connection"] = "close"
 
 
 def _is_refused(request: Any) -> bool:
@@ -315,6 +325,7 @@ class WebSocketPlugin(plugins.SimplePlugin):
         self.bus.subscribe("stop", self.cleanup)
         self.bus.subscribe("admit-websocket", self.admit)
         self.bus.subscribe("handle-websocket", self.handle)
+        self.bus.subscribe("before_request", _say_the_end)
         self.bus.subscribe("websocket-broadcast", self.broadcast)
         self.manager.start()
 
@@ -329,6 +340,7 @@ class WebSocketPlugin(plugins.SimplePlugin):
         self.bus.unsubscribe("stop", self.cleanup)
         self.bus.unsubscribe("admit-websocket", self.admit)
         self.bus.unsubscribe("handle-websocket", self.handle)
+        self.bus.unsubscribe("before_request", _say_the_end)
         self.bus.unsubscribe("websocket-broadcast", self.broadcast)
 
     # Behind the HTTP server (25): upgrades still under way are handed over until then.

@@ -1,6 +1,7 @@
 """Whatever else than a 101 goes out: no websocket comes alive, and the connection ends."""
 
 import base64
+import contextlib
 import select
 import threading
 
@@ -66,6 +67,27 @@ class Pages(Root):
         return "never reached"
 
     @cherrypy.expose
+    def late(self):
+        assert self.sent.wait(DEADLINE)
+        raise cherrypy.InternalRedirect("/")
+
+    @cherrypy.expose
+    def round(self):
+        raise cherrypy.InternalRedirect("/")
+
+    shown = 0
+
+    @cherrypy.expose
+    def counted(self):
+        """What nobody may reach behind a refused upgrade."""
+        Pages.shown += 1
+        return "reached"
+
+    @cherrypy.expose
+    def twice(self):
+        raise cherrypy.InternalRedirect("/within")
+
+    @cherrypy.expose
     def into(self):
         raise cherrypy.InternalRedirect("/ws")
 
@@ -90,6 +112,8 @@ _ANSWERS = {
     "refusing": 409,
     "leaving": 303,
 }
+#: By the page, twice, by `check`, and before the tool's turn.
+_REDIRECTED = ["/within", "/twice", "/checked", "/early"]
 
 
 class Unmade(JournalledEcho):
@@ -108,9 +132,16 @@ def leaving(*_, **__):
     raise cherrypy.HTTPRedirect("/")
 
 
+def within(*_):
+    raise cherrypy.InternalRedirect("/")
+
+
 @pytest.fixture(scope="module")
 def pages():
-    paths = {f"/{name}": dict(_TOOL) for name in [*_ANSWERS, "within", "waiting"]}
+    paths = {f"/{name}": dict(_TOOL) for name in [*_ANSWERS, "waiting", "late"]}
+    paths |= {path: dict(_TOOL) for path in _REDIRECTED}
+    paths["/checked"]["tools.websocket.check"] = within
+    paths["/early"]["hooks.on_start_resource"] = within
     paths["/guarded"] |= _AUTH
     paths["/unmade"]["tools.websocket.handler_cls"] = Unmade
     paths["/refusing"]["tools.websocket.handler_cls"] = refusing
@@ -195,20 +226,42 @@ def test_the_server_survives_any_number_of_broken_handlers(pages, name):
     assert_still_serving(pages)
 
 
-def test_an_internal_redirect_leads_away_from_the_websocket(pages):
-    opened = pages.journal.count("opened")
+@pytest.mark.parametrize("path", _REDIRECTED)
+@pytest.mark.parametrize("when", ["with the request", "after the answer"])
+def test_an_internal_redirect_leads_away_from_the_websocket(pages, path, when):
+    opened, shown = pages.journal.count("opened"), Pages.shown
     with pages.client() as client:
-        response = client.upgrade("/within")
+        behind = get("/counted") if when == "with the request" else b""
+        response = client.upgrade(path, behind)
         assert (response.status, client.body) == (200, b"hello")
         assert response.get("Sec-WebSocket-Accept") is None
-        # An ordinary page of an ordinary path, so an ordinary connection.
-        client.send(get())
-        assert client.read_response().status == 200
-        client.send(frame(TEXT, b"alive?", key=b"abcd") + b"\r\n\r\n")
-        assert client.read_response().status == 400
-        assert client.at_end()
+        assert response.get("Connection") == "close"
+        if not behind:
+            # It may have ended already.
+            with contextlib.suppress(ConnectionError):
+                client.send(get("/counted"))
+        assert client.at_end(), client.buffer
+    assert pages.get() == (200, b"hello")
+    assert Pages.shown == shown
     assert pages.journal.count("opened") == opened
     assert len(pages.manager) == 0
+
+
+def test_what_is_behind_an_internal_redirect_does_not_turn_the_end_into_a_reset(pages):
+    Pages.sent.clear()
+    with pages.client() as client:
+        client.send(request("/late") + frame(BINARY, bytes(32 * 1024)))
+        Pages.sent.set()
+        assert client.read_response().status == 200
+        assert client.sock.recv(1) == b""
+
+
+def test_an_internal_redirect_of_an_ordinary_request_keeps_its_connection_alive(pages):
+    with pages.client() as client:
+        for _ in range(2):
+            client.send(get("/round"))
+            assert client.read_response().status == 200
+            assert client.body == b"hello"
 
 
 def test_an_internal_redirect_to_a_websocket_upgrades(pages):

@@ -6,9 +6,10 @@ TLS holds decrypted bytes that no poller announces, which is where messages get 
 import contextlib
 import ssl
 
+import cherrypy
 import pytest
 
-from tests.support.cherrypy_app import cherrypy_app, get, tls_settings
+from tests.support.cherrypy_app import Root, cherrypy_app, get, tls_settings
 from tests.support.raw import BINARY, CLOSE, TEXT, Frame, RawClient, close_frame, frame, request
 from tests.support.tls import certificates
 from tests.support.waiting import wait_until
@@ -180,3 +181,28 @@ def test_a_refusal_is_read_whole(app):
         response = client.upgrade(behind=frame(TEXT, b"alive?"), sec_websocket_key="short")
         assert response.status == 400
         assert client.at_end()
+
+
+class Within(Root):
+    """Pages that lead elsewhere, once the handler has been made."""
+
+    @cherrypy.expose
+    def away(self):
+        raise cherrypy.InternalRedirect("/")
+
+    @cherrypy.expose
+    def into(self):
+        raise cherrypy.InternalRedirect("/ws")
+
+
+@pytest.mark.parametrize("module", ["builtin", "pyopenssl"])
+def test_an_internal_redirect_ends_the_connection_or_keeps_what_came(module):
+    paths = {path: {"tools.websocket.on": True} for path in ("/away", "/into")}
+    with cherrypy_app(Within(), paths, **tls_settings(module)) as app:
+        with app.client() as client:
+            assert client.upgrade("/away", get()).get("Connection") == "close"
+            assert client.at_end(), client.buffer
+        with app.client() as client:
+            assert client.upgrade("/into", numbered(50)).status == 101
+            assert_numbered(client, 50)
+            client.say_goodbye()
