@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.raw import TEXT, frame
 from tests.support.serving import Recorder, serving
 from tests.support.sockets import pair
 from ws4py._settings import Settings, apply, checked, fill_in
@@ -23,6 +24,14 @@ SECONDS = ["close_timeout", "write_timeout", "ping_interval", "ping_timeout"]
 class Strict(Recorder):
     max_message_size = 100
     write_timeout = 1.0
+
+
+class LateStrict(Recorder):
+    """Sets one for this connection, when there is a stream already."""
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.max_message_size = 10
 
 
 class Foreign:
@@ -215,6 +224,37 @@ class TestFillingIn:
             sizes = [limits(each).max_message_size for each in (websocket, strict, applied)]
             assert sizes == [50, 100, 70]
             assert websocket.write_timeout == math.inf
+
+    def test_of_what_the_constructor_sets_behind_the_base_class(self):
+        for settings in ({}, {"max_message_size": 20, "write_timeout": 1.0}):
+            with serving(**settings) as served:
+                websocket, peer = served.connect(LateStrict)
+                peer.send(frame(TEXT, b"x" * 10) + frame(TEXT, b"x" * 11))
+                refused = peer.read_frame()
+                assert refused.close_code == 1009
+                assert b"max_message_size 10" in refused.payload
+                assert websocket.messages == [b"x" * 10]
+                assert peer.at_end()
+
+    def test_leaves_alone_what_a_program_gave_the_stream(self, make):
+        websocket = make(Strict)
+        websocket.stream.connection.limits = Limits(1, 2, 3)
+        websocket.max_fragments = 4
+        fill_in(websocket, {}, WebSocket)
+        assert limits(websocket) == Limits(1, 2, 4)
+
+    def test_comes_too_late_for_a_message_that_has_begun(self, make):
+        websocket = make(WebSocket)
+        websocket.stream.connection.receive(frame(TEXT, b"begun", fin=False))
+        websocket.max_message_size = 3
+        fill_in(websocket, {}, WebSocket)
+        assert limits(websocket).max_message_size == WebSocket.max_message_size
+
+    def test_leaves_alone_what_reads_in_its_own_way(self, make):
+        websocket = make(WebSocket)
+        websocket.stream, websocket.max_fragments = "of its own", 5
+        fill_in(websocket, {}, WebSocket)
+        assert websocket.stream == "of its own"
 
 
 class TestTheirDocumentation:

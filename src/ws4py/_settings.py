@@ -7,6 +7,7 @@ keywords, and put them onto each connection here.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from ws4py.protocol.limits import (
@@ -94,12 +95,27 @@ def apply(websocket: Any, settings: Mapping[str, Any]) -> None:
 def fill_in(websocket: Any, settings: Mapping[str, Any], base: type) -> None:
     """Put settings onto a connection where neither it nor its class has its own.
 
+    To be called by whoever takes the connection, with settings or without: what a program has
+    put onto it since it was made is as good as what its class has.
+
     :param base: the class whose attributes are the defaults.
     """
-    classes = type(websocket).__mro__
-    own = [vars(websocket), *map(vars, classes[: classes.index(base)])]
-    missing = {
-        name: value for name, value in settings.items() if not any(name in each for each in own)
-    }
-    if missing:
+    if settings:
+        classes = type(websocket).__mro__
+        own = [vars(websocket), *map(vars, classes[: classes.index(base)])]
+        missing = {
+            name: value for name, value in settings.items() if not any(name in each for each in own)
+        }
         apply(websocket, missing)
+    _settle(websocket)
+
+
+def _settle(websocket: Any) -> None:
+    """Have what is received be limited by the connection's own attributes."""
+    own = vars(websocket)
+    # Hardly any has some.
+    changed = {name: own[name] for name in _OF_MESSAGES if name in own}
+    stream = websocket.stream
+    # A message that has been begun is received as it was begun.
+    if changed and isinstance(stream, Stream) and stream.connection.at_rest:
+        stream.connection.limits = replace(stream.connection.limits, **changed)

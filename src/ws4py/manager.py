@@ -221,8 +221,7 @@ class WebSocketManager(threading.Thread):
     def _begin(self, websocket: Any, loop: Loop, guest: Guest) -> None:
         entry: Channel | ForeignChannel
         if _is_ours(websocket):
-            if self._settings:
-                fill_in(websocket, self._settings, WebSocket)
+            fill_in(websocket, self._settings, WebSocket)
             entry = self._new_channel(loop, websocket)
             entry.handed_over = False
             try:

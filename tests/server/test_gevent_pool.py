@@ -48,9 +48,31 @@ def test_a_pool_of_ones_own_is_respected_and_limits_requests_only():
             client.sock.close()
 
 
-def test_a_pools_settings_are_those_of_its_websockets():
-    with serving(WSGIServer, application_of(EchoWebSocket)) as served:
-        served.server.websockets = GEventWebSocketPool(max_message_size=10)
+class Running(EchoWebSocket):
+    def run(self):
+        super().run()
+
+
+class Late(EchoWebSocket):
+    """Sets its own when there is a stream already."""
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.max_message_size = 10
+
+
+class LateRunning(Running, Late):
+    pass
+
+
+_LIMITED = [(EchoWebSocket, 10), (Running, 10), (Late, None), (Late, 5), (LateRunning, None)]
+
+
+@pytest.mark.parametrize(("handler", "size"), _LIMITED)
+def test_a_pools_settings_are_those_of_its_websockets(handler, size):
+    with serving(WSGIServer, application_of(handler)) as served:
+        given = {} if size is None else {"max_message_size": size}
+        served.server.websockets = GEventWebSocketPool(**given)
         # The limits of messages are read when the connection is made.
         with served.connect() as client:
             client.send(frame(TEXT, b"0123456789") + frame(TEXT, b"0123456789a"))
@@ -58,6 +80,9 @@ def test_a_pools_settings_are_those_of_its_websockets():
             refused = client.read_frame()
             assert refused.close_code == 1009
             assert b"max_message_size 10" in refused.payload
+
+
+def test_a_pool_has_no_settings_but_those_that_there_are():
     with pytest.raises(TypeError, match="max_mesage_size"):
         GEventWebSocketPool(max_mesage_size=10)
 
@@ -95,11 +120,6 @@ def test_who_came_without_asking_is_turned_away_behind_the_101():
             assert first.read_frame() == Frame(TEXT, b"hi")
             assert second.read_frame() == Frame(CLOSE, b"\x03\xf5the pool's size 1 is reached")
             assert second.at_end()
-
-
-class Running(EchoWebSocket):
-    def run(self):
-        super().run()
 
 
 @pytest.mark.parametrize("handler", [EchoWebSocket, Running])

@@ -150,6 +150,38 @@ def test_make_websocket_can_be_overridden_to_pass_more():
     assert (websocket.container, websocket.config) == (application, "config")
 
 
+class OwnMaking(WebSocketWSGIApplication):
+    """Makes its handlers without a word to its base class."""
+
+    def make_websocket(self, sock, protocols, extensions, environ):
+        websocket = self.handler_cls(sock, protocols, extensions, environ.copy())
+        environ["ws4py.websocket"] = websocket
+        return websocket
+
+
+def assert_limited(client, size):
+    client.send(frame(TEXT, b"x" * size) + frame(TEXT, b"x" * (size + 1)))
+    assert client.read_frame() == Frame(TEXT, b"x" * size)
+    refused = client.read_frame()
+    assert refused.close_code == 1009
+    assert b"max_message_size %d" % size in refused.payload
+
+
+def test_settings_reach_handlers_that_a_program_makes_itself(manager):
+    with pair() as (sock, peer):
+        environ = ours(**{"ws4py.socket": sock})
+        call(OwnMaking(handler_cls=EchoWebSocket, max_message_size=10), environ)
+        manager.add(take_made(environ))
+        assert_limited(Peer(peer), 10)
+
+
+def test_settings_reach_them_on_a_taken_socket_too(manager, taken):
+    application = OwnMaking(handler_cls=EchoWebSocket, max_message_size=10, manager=manager)
+    call(application, environ_of())
+    assert taken.read_response().status == 101
+    assert_limited(taken, 10)
+
+
 def test_a_server_finds_the_handler_behind_a_framework_that_copies_the_environ():
     environ = ours()
     call(WebSocketWSGIApplication(), dict(environ))

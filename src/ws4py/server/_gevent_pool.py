@@ -98,10 +98,10 @@ class GEventWebSocketPool(Pool):
             turn_away(websocket.sock, TRY_AGAIN_LATER, reason)
             return None
         logger.info("Managing websocket %s", format_addresses(websocket))
+        if issubclass(type(websocket), WebSocket):
+            fill_in(websocket, self._settings, WebSocket)
         if _runs_itself(websocket):
             return self._run(websocket, address)
-        if self._settings:
-            fill_in(websocket, self._settings, WebSocket)
         channel = HubChannel(self._hub, websocket)
         self._channels[channel] = None
         self.websockets.add(websocket)

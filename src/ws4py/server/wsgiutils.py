@@ -103,8 +103,13 @@ class WebSocketWSGIApplication:
         copied.pop("ws4py.made", None)
         copied.pop("ws4py.manager", None)
         websocket = self.handler_cls(sock, protocols, extensions, copied)
-        apply(websocket, self.settings)
         environ["ws4py.websocket"] = websocket
+        return websocket
+
+    def _make(self, sock: Any, accepted: Acceptance, environ: Environ) -> Any:
+        """Make the handler, with the settings of this application however it was made."""
+        websocket = self.make_websocket(sock, accepted.protocols, accepted.extensions, environ)
+        apply(websocket, self.settings)
         return websocket
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -167,7 +172,7 @@ class WebSocketWSGIApplication:
         """Make the handler and leave all else to a server that knows ws4py."""
         sock = environ["ws4py.socket"]
         try:
-            websocket = self.make_websocket(sock, accepted.protocols, accepted.extensions, environ)
+            websocket = self._make(sock, accepted, environ)
         except HandshakeError as error:
             return self._refuse(error, environ, start_response)
         # Frameworks that run an application inside a view give it a copy of the
@@ -187,7 +192,7 @@ class WebSocketWSGIApplication:
             return _answer(error, start_response, hops=False)
         sock, first_bytes = taken
         try:
-            websocket = self.make_websocket(sock, accepted.protocols, accepted.extensions, environ)
+            websocket = self._make(sock, accepted, environ)
         except HandshakeError as error:
             if self.raise_errors:
                 discard(sock)
