@@ -12,6 +12,13 @@ from tests.support.waiting import wait_until
 GONE = (1006, "Going away")
 
 
+class Patient(Recorder):
+    """Pings, and does not mind who answers late."""
+
+    ping_interval = 0.05
+    ping_timeout = None
+
+
 @pytest.fixture(name="served")
 def fixture_served():
     with serving() as served:
@@ -38,6 +45,39 @@ def test_pongs_that_answer_a_heartbeat_are_measured_and_not_the_programs_busines
     assert not [event for event in websocket.events if event[0] == "ponged"]
     peer.finish()
     websocket.wait_end()
+    assert websocket.latency is None
+
+
+@pytest.mark.parametrize("kind", ["tcp", "ssl"])
+def test_a_pong_that_comes_after_the_next_ping_is_measured_too(served, kind):
+    websocket, peer = served.connect(Patient, kind)
+    pings = [peer.read_frame()]
+
+    def is_measured():
+        pings.append(peer.read_frame())
+        peer.send(frame(PONG, pings[-2].payload))
+        return websocket.latency is not None
+
+    wait_until(is_measured)
+    peer.send(frame(PONG, b"1"))
+    wait_until(lambda: ("ponged", b"1") in websocket.events)
+    # From its own ping to its pong, between which there was another ping.
+    latency = websocket.latency
+    assert latency >= Patient.ping_interval / 2
+    # Once is enough, and who has answered a ping need not answer those before it.
+    peer.send(b"".join(frame(PONG, ping.payload) for ping in pings[:-1]) + frame(PONG, b"2"))
+    wait_until(lambda: ("ponged", b"2") in websocket.events)
+    assert websocket.events == [("opened",), ("ponged", b"1"), ("ponged", b"2")]
+    assert websocket.latency == latency
+
+
+def test_a_pong_that_comes_too_late_to_be_measured_is_still_ours(served):
+    websocket, peer = served.connect(Patient)
+    pings = [peer.read_frame() for _ in range(10)]
+    assert len({ping.payload for ping in pings}) == 10
+    peer.send(frame(PONG, pings[0].payload) + frame(PONG, b"") + frame(PONG, b"mine"))
+    wait_until(lambda: ("ponged", b"mine") in websocket.events)
+    assert websocket.events == [("opened",), ("ponged", b""), ("ponged", b"mine")]
     assert websocket.latency is None
 
 

@@ -189,6 +189,26 @@ def test_whom_we_do_not_read_from_is_not_silent(served):
     wait_until(lambda: len(gate.messages) == 50)
 
 
+def test_a_heartbeats_pong_does_not_wait_for_the_handler(served):
+    class Pinging(Gate):
+        ping_interval, ping_timeout = 0.05, None
+
+    gate, peer = served.connect(Pinging)
+    peer.send(frame(TEXT, b"1") + frame(TEXT, b"2"))
+    assert gate.entered.wait(DEADLINE)
+    peer.send(frame(PONG, b"mine"))
+
+    def is_measured():
+        peer.send(frame(PONG, peer.read_frame().payload))
+        return gate.latency is not None
+
+    wait_until(is_measured)
+    assert gate.events == [("opened",)]
+    gate.go_on.set()
+    wait_until(lambda: len(gate.events) == 4)
+    assert gate.events[1:] == [("message", b"1"), ("message", b"2"), ("ponged", b"mine")]
+
+
 def test_after_a_reset_nothing_is_delivered(served):
     gate, peer = served.connect(Gate, heartbeat_freq=0.1)
     peer.send(frame(TEXT, b"1") + frame(TEXT, b"2") + frame(TEXT, b"3"))

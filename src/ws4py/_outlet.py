@@ -54,7 +54,7 @@ class Outlet(Protocol):
         """Have received bytes processed later, before all others."""
 
     def measure(self, pong: bytes) -> bool:
-        """A pong has arrived: ``True`` when it answers a ping of the owner's."""
+        """A pong has arrived: ``True`` when it answers a ping of the owner's, however late."""
 
     def write(self, data: bytes) -> None:
         """Queue bytes; called under the connection's lock, never blocks."""

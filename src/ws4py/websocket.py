@@ -289,6 +289,9 @@ class WebSocket(Connected):
         if len(events) > 1 and outlet is not None:
             outlet.hold()
         for index, event in enumerate(events):
+            if event[0] == PONG and outlet is not None and outlet.measure(event[1]):
+                # Before callbacks that wait: it tells of the peer, not of the program.
+                continue
             if event[0] == PING:
                 # Section 5.5.3: "MAY elect to send a Pong frame for only the most recently
                 # processed Ping frame", or a flood of pings would become one of pongs.
@@ -309,8 +312,6 @@ class WebSocket(Connected):
         if opcode <= BINARY:
             return self._deliver(connection, event)
         if opcode == PONG:
-            if self._outlet is not None and self._outlet.measure(event[1]):
-                return True
             return self._call(self.ponged, PongControlMessage(event[1]))
         return self._answer(connection, event)
 

@@ -10,7 +10,7 @@ import pytest
 from gevent.event import Event
 
 from tests.support.hub_thread import HubThread
-from tests.support.raw import TEXT, Frame, frame
+from tests.support.raw import PONG, TEXT, Frame, frame
 from tests.support.serving import Peer
 from tests.support.sockets import tcp_pair
 from tests.support.waiting import DEADLINE, wait_until
@@ -331,6 +331,30 @@ def test_with_monkey_patching_whoever_sends_waits(part):
     program = [sys.executable, "-m", "tests.servers.programs.gevent_waits", part]
     done = subprocess.run(program, cwd=root, capture_output=True, timeout=60, check=False)
     assert done.stdout == b"done", done.stderr
+
+
+def test_late_pongs_to_a_heartbeat_are_measured_and_not_the_programs_business(connect):
+    seen = []
+
+    class Pinging(EchoWebSocket):
+        ping_interval, ping_timeout = 0.05, None
+
+        def ponged(self, pong):
+            seen.append(pong.data)
+
+    connection = connect(Pinging)
+    peer = connection.peer
+    pings = [peer.read_frame()]
+
+    def is_measured():
+        pings.append(peer.read_frame())
+        peer.send(frame(PONG, pings[-2].payload))
+        return connection.websocket.latency is not None
+
+    wait_until(is_measured)
+    peer.send(frame(PONG, b"mine"))
+    wait_until(lambda: seen)
+    assert seen == [b"mine"]
 
 
 def test_a_peer_is_not_silent_while_its_own_callback_keeps_us_from_reading(

@@ -14,7 +14,7 @@ from ws4py._engine.guard import guarded
 from ws4py._engine.loop import Loop
 from ws4py._engine.pollers import BROKEN, READ, WRITE
 from ws4py._engine.pressure import PressedFlow
-from ws4py._engine.pulse import Ping, Rhythm
+from ws4py._engine.pulse import Ping, Rhythm, is_ours
 from ws4py._engine.timers import Timer
 from ws4py._log import logger
 from ws4py._transport import interrupt
@@ -27,6 +27,8 @@ _FEW_MESSAGES = 32
 
 #: Reads of a connection that is lost for writing, to hear what its peer said last.
 _LAST_READS = 16
+#: Pings of which a late pong still tells the latency.
+_PINGS_KEPT = 4
 
 
 class Channel(PressedFlow):
@@ -42,6 +44,7 @@ class Channel(PressedFlow):
         "_end_wanted",
         "_half_closed",
         "_reset",
+        "_unanswered",
         "handed_over",
         "last_ping",
         "latency",
@@ -61,6 +64,8 @@ class Channel(PressedFlow):
         self.rhythm: Rhythm | None = None
         self.last_ping: Ping | None = None
         self.latency: float | None = None
+        # The oldest first.
+        self._unanswered: tuple[Ping, ...] = ()
 
         if websocket.stream is not None:
             # Between them it is seen whether the peer reads what it is answered.
@@ -289,6 +294,7 @@ class Channel(PressedFlow):
         if self._link is not None:
             self._link.heard = False
         self.last_ping = ping
+        self._unanswered = (*self._unanswered[1 - _PINGS_KEPT :], ping)
         guarded(self.websocket.ping, ping.payload)
 
     def is_heard(self) -> bool:
@@ -302,8 +308,12 @@ class Channel(PressedFlow):
 
     def measure(self, pong: bytes) -> bool:
         """See :class:`ws4py._outlet.Outlet`."""
-        ping = self.last_ping
-        if ping is None or not pong or pong != ping.payload:
+        if not is_ours(pong):
             return False
-        self.latency = time.monotonic() - ping.sent
+        for index, ping in enumerate(self._unanswered):
+            if ping.payload == pong:
+                self.latency = time.monotonic() - ping.sent
+                # Section 5.5.3 allows a peer to answer the most recent of several pings only.
+                self._unanswered = self._unanswered[index + 1 :]
+                break
         return True

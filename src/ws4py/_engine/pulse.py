@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol
 
 from ws4py._engine.guard import guarded
 
-__all__ = ["Ping", "Pulses", "Rhythm"]
+__all__ = ["Ping", "Pulses", "Rhythm", "is_ours"]
 
 #: Seconds between pings, and those that a peer may be silent after one (``None``: for ever).
 Rhythm = tuple[float, float | None]
@@ -21,6 +21,14 @@ Rhythm = tuple[float, float | None]
 #: How often connections are looked through within their interval.
 _STEPS = 8
 _TOKEN_SIZE = 4
+# What all our payloads begin with, and those of programs do not: pongs may come late, and
+# through another loop than the one that sent the ping.
+_OURS = secrets.token_bytes(4)
+
+
+def is_ours(payload: bytes) -> bool:
+    """Whether it is a heartbeat's."""
+    return payload.startswith(_OURS)
 
 
 class Ping(NamedTuple):
@@ -80,7 +88,7 @@ class Pulses:
         if not members:
             del self._rhythms[rhythm]
             return
-        ping = Ping(secrets.token_bytes(_TOKEN_SIZE), time.monotonic(), count)
+        ping = Ping(_OURS + secrets.token_bytes(_TOKEN_SIZE), time.monotonic(), count)
         self._rhythms[rhythm] = rhythm, Ping(b"", ping.sent, count)
         for member in members:
             guarded(_look_at, member, rhythm, ping)
