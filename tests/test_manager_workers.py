@@ -130,6 +130,23 @@ def test_a_peer_that_leaves_while_its_handler_is_at_it(served):
     assert gate.was_released()
 
 
+def test_replies_to_a_peer_that_has_left_are_no_errors(served, caplog):
+    class Replying(Gate):
+        def received_message(self, message):
+            super().received_message(message)
+            self.send(message.data)
+
+    gate, peer = served.connect(Replying)
+    peer.send(frame(TEXT, b"1") + frame(TEXT, b"2"))
+    assert gate.entered.wait(DEADLINE)
+    peer.sock.close()
+    wait_until(lambda: gate._outlet.retired)
+    gate.go_on.set()
+    assert gate.wait_end() == GONE
+    assert gate.messages == [b"1", b"2"]
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
 def test_reading_pauses_while_the_handler_is_behind(served):
     class Small(Gate):
         max_queue = 4

@@ -19,6 +19,9 @@ class Outlet(Protocol):
     #: Writing has failed; nothing can be sent any more.
     broken: bool
 
+    #: It serves the connection no more; callbacks that waited may still run.
+    retired: bool
+
     #: Callbacks are not to be made where bytes are processed, but by :meth:`defer`.
     defers: bool
 

@@ -370,7 +370,7 @@ class WebSocket(Connected):
 
     def _is_gone(self) -> bool:
         stream, outlet = self.stream, self._outlet
-        broken = self.sock is None or (outlet is not None and outlet.broken)
+        broken = self.sock is None or (outlet is not None and (outlet.broken or outlet.retired))
         return broken or stream is None or stream.connection.state is not OPEN
 
     # -- The end -----------------------------------------------------------------
