@@ -1,6 +1,7 @@
 """Sending to all: everybody gets it, and whoever does not read holds up nobody."""
 
 import threading
+from functools import partial
 
 import pytest
 
@@ -28,6 +29,23 @@ def test_reaches_all(served, kind):
             (2, b"\xff\xfe"),
             (2, b"message"),
         ]
+
+
+@pytest.mark.parametrize("kind", ["tcp", "ssl"])
+@pytest.mark.parametrize("where", ["class", "instance"])
+def test_goes_through_a_programs_own_door_out(served, kind, where):
+    def watch(websocket, b):
+        websocket.note("sent", b)
+        Recorder._write(websocket, b)
+
+    cls = type("Watched", (Recorder,), {"_write": watch} if where == "class" else {})
+    websocket, peer = served.make(cls, kind)
+    if where == "instance":
+        websocket._write = partial(watch, websocket)
+    served.manager.add(websocket)
+    served.manager.broadcast("text")
+    assert peer.read_frame().payload == b"text"
+    assert ("sent", b"\x81\x04text") in websocket.events
 
 
 @pytest.mark.parametrize("kind", ["tcp", "ssl"])

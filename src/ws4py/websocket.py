@@ -206,7 +206,7 @@ class WebSocket(Connected):
         with self._lock:
             frame = self._open_connection().send_prepared(message)
             if frame:
-                outlet = None if at_once else self._outlet
+                outlet = None if at_once or self._has_own_door_out() else self._outlet
                 (self._write if outlet is None else outlet.post)(frame)
 
     def _send_fragment(self, opcode: int, data: bytes, first: bool, last: bool) -> bool:
@@ -232,6 +232,9 @@ class WebSocket(Connected):
         if self._outlet is not None:
             return self._outlet.write(b)
         return self._blocking(self.sock).sendall(b, self.sock_timeout)
+
+    def _has_own_door_out(self) -> bool:
+        return getattr(self._write, "__func__", None) is not _WRITE
 
     def _reply(self, frame: bytes) -> None:
         """Write an answer of ours; a connection that is gone already is no error."""
@@ -472,6 +475,10 @@ class WebSocket(Connected):
 
     def _blocking(self, sock: Any) -> Blocking:
         return blocking_for(self, sock)
+
+
+#: As it was before a program could replace it.
+_WRITE = WebSocket._write  # noqa: SLF001
 
 
 class EchoWebSocket(WebSocket):
