@@ -315,6 +315,32 @@ def test_an_executor_that_was_shut_down(caplog):
     assert "no worker" in caplog.text
 
 
+def test_an_executor_that_is_shut_down_with_calls_waiting(caplog):
+    executor = ThreadPoolExecutor(1)
+    with serving(workers=executor) as served:
+        gate, first = served.connect(Gate)
+        first.send(frame(TEXT, b"1"))
+        assert gate.entered.wait(DEADLINE)
+        others = [served.connect(Echo) for _ in range(3)]
+        for _, peer in others:
+            peer.send(frame(TEXT, b"2"))
+        wait_until(lambda: all(each._outlet._queue for each, _ in others))
+        executor.shutdown(wait=False, cancel_futures=True)
+        # Nothing is lost, and whoever is blocked goes on blocking itself only.
+        for _, peer in others:
+            assert peer.read_frame().payload == b"2"
+            peer.sock.close()
+        assert {each.wait_end() for each, _ in others} == {GONE}
+        assert all(each.was_released() for each, _ in others)
+        gate.go_on.set()
+        first.sock.close()
+        gate.wait_end()
+        served.manager.stop()
+        served.manager.join(DEADLINE)
+    assert "was cancelled" in caplog.text
+    assert "still in a callback" not in caplog.text
+
+
 def test_sending_waits_for_the_peer_in_the_handler(served):
     class Streaming(Recorder):
         def received_message(self, message):

@@ -7,8 +7,10 @@ They run calls; that those of one connection are in order is the business of
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from functools import partial
 
 from ws4py._engine.guard import guarded
 from ws4py._log import logger
@@ -33,16 +35,43 @@ class Workers:
             self._executor, self._is_own = ThreadPoolExecutor(given, f"{name}-worker"), True
         self._unfinished = 0
         self._changed = threading.Condition()
+        # Calls that the executor will not make; None while nobody makes them.
+        self._cancelled: deque[Callable[[], object]] | None = None
 
     def submit(self, call: Callable[[], object]) -> None:
         """Have a call made by a worker; where there is none any more, by the caller."""
         with self._changed:
             self._unfinished += 1
         try:
-            self._executor.submit(self._run, call)
+            future = self._executor.submit(self._run, call)
         except RuntimeError:
             # The program has shut its executor down, or the interpreter is at its end.
             logger.exception("There is no worker for a websocket's callback")
+            self._run(call)
+            return
+        future.add_done_callback(partial(self._look_after, call))
+
+    def _look_after(self, call: Callable[[], object], future: Future[None]) -> None:
+        """A call is over: if it has been cancelled, make it nevertheless, in order to go on."""
+        if not future.cancelled():
+            return
+        with self._changed:
+            begun = self._cancelled is not None
+            if self._cancelled is None:
+                self._cancelled = deque()
+            self._cancelled.append(call)
+        if not begun:
+            logger.error("A websocket's callback was cancelled; a thread of its own makes it")
+            # Not this one: an executor that cancels holds its lock, which the call may need.
+            threading.Thread(target=self._run_cancelled, name="ws4py-cancelled").start()
+
+    def _run_cancelled(self) -> None:
+        while True:
+            with self._changed:
+                if not self._cancelled:
+                    self._cancelled = None
+                    return
+                call = self._cancelled.popleft()
             self._run(call)
 
     def _run(self, call: Callable[[], object]) -> None:
