@@ -72,6 +72,8 @@ class WebSocket(Connected):
     _own_io: Blocking | None = None
     #: A loop's short way for whole messages, if it has one; see :mod:`ws4py._sending`.
     _take: Any = None
+    #: The thread whose message in fragments was the last to begin.
+    _fragmenter: int | None = None
 
     def __init__(
         self,
@@ -216,6 +218,8 @@ class WebSocket(Connected):
             connection = self._open_connection()
             if first and connection.fragmenting:
                 return False
+            if first:
+                self._fragmenter = threading.get_ident()
             with narrowed(self._outlet):
                 self._write(connection.send_fragment(opcode, data, first, last))
             return True

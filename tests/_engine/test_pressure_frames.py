@@ -61,6 +61,23 @@ class TestFragments:
         assert [one.opcode for one in received] == [TEXT, *[CONTINUATION] * 3, BINARY, TEXT]
         assert received[-1].payload == b"late"
 
+    def test_do_not_keep_who_makes_them_from_sending(self, served):
+        websocket, peer = connect(served)
+
+        def parts():
+            yield "a"
+            yield "b"
+            websocket.send(b"x" * (SOFT + 1), binary=True)
+            websocket.send("late")
+            websocket.send(part for part in "later")
+            yield "c"
+
+        stream = Call(websocket.send, parts())
+        received = [peer.read_frame() for _ in range(6)]
+        assert stream.end() is None
+        assert [one.opcode for one in received] == [TEXT, *[CONTINUATION] * 2, BINARY, TEXT, TEXT]
+        assert [one.payload for one in received[-2:]] == [b"late", b"later"]
+
     def test_a_slow_one_is_not_the_peers_fault(self, served):
         """Nor for how much waits behind it, nor for how long."""
 

@@ -8,6 +8,7 @@ behind. Reading from it pauses meanwhile, which is the business of
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from typing import Any
 
@@ -116,6 +117,9 @@ class PressedFlow(Flow):
         raise ConnectionClosed("the peer is a slow consumer, whose connection is closed")
 
     def _wait_for_room(self, fragment: bool) -> None:
+        if self.websocket._fragmenter == threading.get_ident():  # noqa: SLF001
+            # Whoever makes the fragments sends in between: what waits for their end waits for us.
+            fragment = True
         self._try_again()
         timeout = self.websocket.write_timeout
         until = None if timeout is None else time.monotonic() + timeout
