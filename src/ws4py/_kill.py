@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["is_kill"]
+__all__ = ["is_kill", "passes"]
 
 
 def is_kill(error: BaseException) -> bool:
@@ -16,3 +16,14 @@ def is_kill(error: BaseException) -> bool:
     return isinstance(error, KeyboardInterrupt) or any(
         kind.__name__ == "GreenletExit" for kind in kinds
     )
+
+
+def passes(error: BaseException, managed: bool) -> bool:
+    """Whether an error of a connection's callback is for who runs it.
+
+    :param managed: by a manager or pool, and not by the program itself, which may have set a
+        limit of time around its thread's or greenlet's work, say.
+    """
+    if isinstance(error, (Exception, SystemExit)):
+        return False
+    return not managed or is_kill(error)

@@ -20,7 +20,7 @@ from ws4py._blocking import Blocking, blocking_for
 from ws4py._connected import Connected
 from ws4py._fragments import encode, send_fragments
 from ws4py._heartbeat import Heartbeat
-from ws4py._kill import is_kill
+from ws4py._kill import passes
 from ws4py._log import logger
 from ws4py._outlet import held_to_end, make_room, narrowed
 from ws4py._own_thread import serve
@@ -355,13 +355,8 @@ class WebSocket(Connected):
         return True
 
     def _passes(self, error: BaseException) -> bool:
-        """Whether an error of a callback is for who runs it.
-
-        In a thread of our own that is the program, which may have set a limit of time, say.
-        """
-        if isinstance(error, (Exception, SystemExit)):
-            return False
-        return self._outlet is None or is_kill(error)
+        """Whether an error of a callback is for who runs it."""
+        return passes(error, self._outlet is not None)
 
     def _callback_raised(self, callback: Callable[..., object], error: BaseException) -> bool:
         if isinstance(error, ConnectionClosed) and self._is_gone():
