@@ -11,7 +11,7 @@ import pytest
 from tests.support.deflating import deflate, extension
 from tests.support.raw import BINARY, TEXT, close_frame, frame
 from tests.support.serving import Echo, Recorder, serving
-from tests.support.waiting import wait_until
+from tests.support.waiting import DEADLINE, wait_until
 from ws4py._engine.pollers import SelectPoller
 from ws4py.exc import ConnectionClosed
 
@@ -178,6 +178,24 @@ def test_removed_with_something_unsent(served, kind):
     assert peer.read_frame().payload == payload
     assert peer.read_frame().payload == b"next"
     sending.join()
+    websocket.terminate()
+
+
+def test_the_loop_that_it_leaves_does_not_end_it(served):
+    """Somebody else may serve it already."""
+    websocket, _ = served.connect()
+    entry = websocket._outlet
+
+    def meanwhile():
+        thread = threading.Thread(target=served.manager.remove, args=[websocket])
+        thread.start()
+        thread.join(DEADLINE)
+        entry.expire()
+
+    entry.loop.post(meanwhile)
+    wait_until(lambda: entry.retired)
+    assert websocket.ends == []
+    assert websocket.sock.fileno() >= 0
     websocket.terminate()
 
 

@@ -142,7 +142,8 @@ class Channel(PressedFlow):
 
     def end(self) -> None:
         """End the connection now: ``closed()``, then the descriptor."""
-        if self.retired:
+        if self.retired or self._taken_away:
+            # It may be served by somebody else already.
             return
         if not self.handed_over:
             self._end_wanted = True

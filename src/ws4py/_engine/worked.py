@@ -121,7 +121,7 @@ class WorkedChannel(Channel):
 
     def end(self) -> None:
         """End the connection behind the callbacks that wait."""
-        if self.retired:
+        if self.retired or self._taken_away:
             return
         if not self.handed_over:
             self._end_wanted = True
@@ -131,7 +131,7 @@ class WorkedChannel(Channel):
 
     def expire(self) -> None:
         """End the connection with a reset; a callback that is still at it does not delay that."""
-        if self.retired:
+        if self.retired or self._taken_away:
             return
         with self._gate:
             queue = self._queue
