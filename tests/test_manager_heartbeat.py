@@ -146,16 +146,19 @@ def test_peer_that_only_reads_slowly(served):
 
 
 def test_peer_that_reads_too_slowly_for_the_poller_to_tell(served):
-    """The kernel tells of room when there is much of it, and by then there is none again."""
+    """The kernel tells of room when there is much of it, and by then there is none again.
+
+    It frees what was read in pieces of some 64 KiB, three of them in a second here.
+    """
 
     class Hopeful(Unwaiting):
-        write_timeout = 4
+        write_timeout = 8
 
-    websocket, peer = served.make(Hopeful, heartbeat_freq=0.4)
+    websocket, peer = served.make(Hopeful, heartbeat_freq=1.0)
     websocket.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1_000_000)
     peer.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
     served.manager.add(websocket)
-    other, _ = served.connect(heartbeat_freq=1.5)
+    other, _ = served.connect(heartbeat_freq=2.2)
     served.manager.broadcast(b"x" * 6_000_000, binary=True)
     while not other.ends:
         peer.sock.recv(4000)
