@@ -1,6 +1,7 @@
 """Who may come in through the WSGI application: the program's check, and whose manager is asked."""
 
 import contextlib
+import logging
 import pathlib
 import re
 
@@ -332,3 +333,18 @@ def test_a_manager_of_the_programs_own_on_wsgiref(monkeypatch):
             with served.client() as second:
                 assert second.upgrade("/ws").status == 503
                 assert b"max_connections_per_address 1" in second.body
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"origin": "http://evil.example"}], ids=["asked", "judged"]
+)
+def test_a_path_cannot_forge_a_line_of_the_log(server, changes, caplog):
+    application = WebSocketWSGIApplication(check=lambda _: 403)
+    with caplog.at_level(logging.INFO, "ws4py"), server(application, False) as served:
+        with served.client() as client:
+            path = "/%0aERROR%20forged%0d" + "x" * 1000
+            assert client.upgrade(path, **changes).status == 403
+        lines = [each for each in caplog.messages if "Refused a handshake" in each]
+    assert len(lines) == 1
+    assert r"for '/\nERROR forged\rx" in lines[0]
+    assert len(lines[0]) < 500

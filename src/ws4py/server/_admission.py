@@ -60,7 +60,7 @@ def ask_program(
         logger.exception("check raised: %r", check)
         refusal = _broken()
     if refusal is not None:
-        logger.info("Refused a handshake for %s: %s", environ.get("PATH_INFO"), refusal)
+        logger.info("Refused a handshake for %.200r: %s", environ.get("PATH_INFO"), refusal)
         raise refusal
 
 

@@ -272,7 +272,7 @@ def _judge(request: Any, *policy: Any) -> Acceptance:
         )
     except HandshakeError as error:
         log = logger.warning if error.status == _FORBIDDEN else logger.info
-        log("Refused a handshake for %s: %s", request.path_info, error)
+        log("Refused a handshake for %.200r: %s", request.path_info, error)
         request.ws_refused = True
         raise CherryPyHandshakeError(error) from None
 

@@ -137,7 +137,7 @@ class WebSocketWSGIApplication:
             if error.status == HTTPStatus.UPGRADE_REQUIRED:
                 environ["websocket.version"] = "13"
             log = logger.warning if error.status == HTTPStatus.FORBIDDEN else logger.info
-            log("Refused a handshake for %s: %s", environ.get("PATH_INFO"), error)
+            log("Refused a handshake for %.200r: %s", environ.get("PATH_INFO"), error)
             raise
 
     def _manager_of(self, environ: Environ) -> Any:

@@ -44,7 +44,7 @@ def test_a_status_refuses(status):
     with serving(lambda _: status) as app:
         assert refused(app)[0].status == status
         assert not app.log.tracebacks()
-        assert app.log.mentions("Refused a handshake for /ws")
+        assert app.log.mentions("Refused a handshake for '/ws'")
 
 
 def test_a_status_and_a_reason():
@@ -284,3 +284,15 @@ def test_a_tool_of_ones_own_refuses_before_the_101(status):
                 client.say_goodbye()
     finally:
         del cherrypy.tools.example
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"origin": "http://evil.example"}], ids=["asked", "judged"]
+)
+def test_a_path_cannot_forge_a_line_of_the_log(changes):
+    with serving(lambda _: 403) as app:
+        refused(app, "/ws/%0aERROR%20forged" + "x" * 1000, **changes)
+        lines = [line for line in app.log.lines if "Refused a handshake" in line]
+        assert len(lines) == 1
+        assert r"for '/ws/\nERROR forgedx" in lines[0]
+        assert len(lines[0]) < 500

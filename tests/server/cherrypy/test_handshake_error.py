@@ -47,7 +47,7 @@ def test_a_refusal_is_one_line_in_the_log_and_a_page_without_traceback(app):
         assert response.status == 426
         assert b"Sec-WebSocket-Version must be 13" in client.body
         assert b"Traceback" not in client.body
-    assert app.log.mentions("Refused a handshake for /ws: Sec-WebSocket-Version must be 13")
+    assert app.log.mentions("Refused a handshake for '/ws': Sec-WebSocket-Version must be 13")
 
 
 def test_a_plain_visit_is_told_what_this_is(app):

@@ -118,5 +118,5 @@ def test_an_empty_list_lets_no_page_in(server):
 
 def test_the_log_names_the_setting(server):
     assert attempt(server, "/ws", "http://evil.example") == 403
-    assert server[0].log.mentions("WARNING ws4py Refused a handshake for /ws: Origin")
+    assert server[0].log.mentions("WARNING ws4py Refused a handshake for '/ws': Origin")
     assert server[0].log.mentions("'origins'")
