@@ -112,9 +112,13 @@ def fill_in(websocket: Any, settings: Mapping[str, Any], base: type) -> None:
 
 def _settle(websocket: Any) -> None:
     """Have what is received be limited by the connection's own attributes."""
-    own = vars(websocket)
-    # Hardly any has some.
-    changed = {name: own[name] for name in _OF_MESSAGES if name in own}
+    kind = type(websocket)
+    # Hardly any has some. (Its dictionary would be made for being looked at.)
+    changed = {
+        name: value
+        for name in _OF_MESSAGES
+        if (value := getattr(websocket, name)) is not getattr(kind, name)
+    }
     stream = websocket.stream
     # A message that has been begun is received as it was begun.
     if changed and isinstance(stream, Stream) and stream.connection.at_rest:

@@ -180,4 +180,5 @@ def _runs_itself(websocket: Any) -> bool:
     kind = type(websocket)
     if not issubclass(kind, WebSocket):
         return True
-    return kind.run is not WebSocket.run or "run" in vars(websocket)
+    # Not by its dictionary, which would be made for being looked at.
+    return getattr(websocket.run, "__func__", None) is not WebSocket.run
