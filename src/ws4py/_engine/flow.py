@@ -180,7 +180,9 @@ class Flow:
 
     def put_back(self, data: bytes) -> None:
         """See :class:`ws4py._outlet.Outlet`."""
-        self._early = data
+        # The lane would go on with what comes behind it.
+        self._leave_lane()
+        self._early = data + self._early
         self._unread = True
 
     def hold(self) -> None:
@@ -214,7 +216,8 @@ class Flow:
     def _enter_lane(self) -> None:
         lane, websocket = self.loop.lane, self.websocket
         ending = self.retired or self.broken or self._draining
-        if lane is None or ending or not fits(websocket, self.transport):
+        # What has been put back the lane knows nothing of.
+        if lane is None or ending or self._early or not fits(websocket, self.transport):
             return
         stream = websocket.stream
         assert stream is not None
@@ -257,12 +260,12 @@ class Flow:
         """From the lane: what it does not serve itself."""
         if self._taken_away or self._is_ours():
             self._process(data)
+        if self._early:
+            self._update()
 
     def link_full(self, rest: bytes) -> None:
         """From the lane: the peer leaves our answers unread, so the rest of its messages waits."""
-        self._leave_lane()
-        self._early = rest + self._early
-        self._unread = True
+        self.put_back(rest)
         self._update()
 
     def callback_failed(self, error: BaseException) -> None:
