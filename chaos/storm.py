@@ -57,6 +57,10 @@ class Plan:
     parallel: int = 64
 
 
+#: More than any soak takes; a storm ends with its row, this is for one that nobody ends.
+_LIMIT_SECONDS = 4 * 3600
+
+
 class Storm:
     """A storm that has been started."""
 
@@ -118,7 +122,7 @@ def started(program: Path, plan: Plan, port: int, room: int, core: int) -> Itera
     """
     with tempfile.TemporaryDirectory(prefix="ws4py-chaos-") as folder:
         command = [str(program), *_arguments(plan, Path(folder)), "--port", str(port)]
-        command += ["--room", str(room), "--limit", "600"]
+        command += ["--room", str(room), "--limit", str(_LIMIT_SECONDS)]
         with cores.on(core):
             process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
