@@ -10,7 +10,6 @@ from tests.support.pressing import (
     HEAD,
     LARGE,
     Call,
-    Impatient,
     Patient,
     block,
     connect,
@@ -18,7 +17,7 @@ from tests.support.pressing import (
     skip,
     waiting_for,
 )
-from tests.support.raw import BINARY, TEXT, close_frame, frame
+from tests.support.raw import TEXT, close_frame, frame
 from tests.support.serving import serving
 from tests.support.waiting import DEADLINE, wait_until
 from ws4py.exc import ConnectionClosed, WriteTimeout
@@ -35,39 +34,6 @@ def fixture_name(request):
 def fixture_served(name):
     with engine(name) as served:
         yield served
-
-
-class TestAnswering:
-    """Of one read there may be thousands of messages, and each may be answered at length."""
-
-    def test_is_interrupted_until_the_peer_has_read(self, served):
-        class Verbose(Patient):
-            most = 0
-
-            def received_message(self, message):
-                super().received_message(message)
-                self.send(message.data * 20_000, binary=True)
-                Verbose.most = max(Verbose.most, self._outlet.unsent)
-
-        websocket, peer = connect(served, Verbose)
-        peer.send(b"".join(frame(BINARY, b"%d" % (each % 10)) for each in range(2000)))
-        for each in range(2000):
-            assert peer.read_frame().payload == b"%d" % (each % 10) * 20_000
-        assert len(websocket.messages) == 2000
-        assert Verbose.most <= SOFT + 33 * (20_000 + HEAD)
-
-    def test_ends_with_a_peer_that_reads_nothing(self, served):
-        class Verbose(Impatient):
-            write_timeout = 0.2
-
-            def received_message(self, message):
-                super().received_message(message)
-                self.send(b"x" * 100_000, binary=True)
-
-        websocket, peer = connect(served, Verbose)
-        peer.send(frame(TEXT, b"x") * 5000)
-        assert websocket.wait_end() == GONE
-        assert len(websocket.messages) < 1000
 
 
 class TestWaiting:

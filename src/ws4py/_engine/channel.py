@@ -22,9 +22,6 @@ from ws4py.websocket import WebSocket
 
 __all__ = ["Channel"]
 
-#: Messages of one read that are answered before it is looked whether the peer reads.
-_FEW_MESSAGES = 32
-
 #: Reads of a connection that is lost for writing, to hear what its peer said last.
 _LAST_READS = 16
 #: Pings of which a late pong still tells the latency.
@@ -67,9 +64,6 @@ class Channel(PressedFlow):
         # The oldest first.
         self._unanswered: tuple[Ping, ...] = ()
 
-        if websocket.stream is not None:
-            # Between them it is seen whether the peer reads what it is answered.
-            websocket.stream.connection.receive_few(_FEW_MESSAGES)
         websocket._outlet = self  # noqa: SLF001
 
     # -- Outlet: any thread ------------------------------------------------------

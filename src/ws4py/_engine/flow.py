@@ -263,11 +263,6 @@ class Flow:
         if self._early:
             self._update()
 
-    def link_full(self, rest: bytes) -> None:
-        """From the lane: the peer leaves our answers unread, so the rest of its messages waits."""
-        self.put_back(rest)
-        self._update()
-
     def callback_failed(self, error: BaseException) -> None:
         """From the lane: the program's ``received_message`` raised."""
         websocket = self.websocket
