@@ -275,15 +275,6 @@ class TestTheEndOfWaiting:
             peer.sock.close()
             websocket.wait_end()
 
-    def test_what_the_kernel_does_not_take_is_counted_at_once(self, served):
-        class Slow(Patient):
-            # It is looked after far later than this test waits.
-            write_timeout = 600
-
-        websocket, _ = connect(served, Slow)
-        block(websocket)
-        wait_until(lambda: ledger(served).total >= websocket._outlet.unsent > 0)
-
     def test_behind_the_end_nothing_is_counted(self, served):
         websocket, _ = connect(served)
         block(websocket)

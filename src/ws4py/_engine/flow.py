@@ -424,8 +424,6 @@ class Flow:
             self.broken = True
             outbox.drain()
         self._blocked = blocked
-        if blocked and not known:
-            self._count()
         if self.broken or (blocked and not known):
             self._on_loop(self._update)
 

@@ -216,7 +216,6 @@ class PressedFlow(Flow):
         """From the lane, on any thread: the kernel takes no more, or there is room again."""
         if blocked:
             self._fall_behind()
-            self._count()
         self._tell_waiting()
 
     def _enter_lane(self) -> None:
