@@ -1026,7 +1026,12 @@ cdef class Lane:
             if one.events & EPOLLOUT:
                 link.blocked = False
                 link.heard = True
-                link._mark()
+                if link.out.flying:
+                    # Another thread sends, and watches it again if the kernel does not take all. To be
+                    # told until then of what it is about would keep it from the GIL.
+                    link._watch()
+                else:
+                    link._mark()
             if one.size > 0:
                 link.heard = True
                 if link.wire.into != NULL:
