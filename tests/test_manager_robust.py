@@ -62,9 +62,9 @@ def test_socket_closed_by_the_program(served):
 def test_descriptor_that_came_again(served):
     """The number of a descriptor that was closed behind our back is the next one's."""
     lost, _ = served.connect()
-    fd = lost.sock.fileno()
     sock, raw = socket.socketpair()
-    lost.sock.close()
+    # Not free in between, or the loop, which may just begin, might get the number.
+    fd = lost.sock.detach()
     os.dup2(sock.fileno(), fd)
     sock.close()
     successor = Echo(socket.socket(fileno=fd))
@@ -94,8 +94,8 @@ def test_descriptor_that_came_again_while_it_was_opened(served):
     class Closing(Recorder):
         def opened(self):
             super().opened()
-            fd = self.sock.fileno()
-            self.sock.close()
+            # Not free in between, or the loop, which is about to begin, might get the number.
+            fd = self.sock.detach()
             os.dup2(mine.fileno(), fd)
             taken.append(socket.socket(fileno=fd))
 
