@@ -5,6 +5,7 @@ import socket
 import ssl
 import threading
 import time
+import tracemalloc
 from unittest.mock import MagicMock
 
 import pytest
@@ -22,6 +23,9 @@ from ws4py._transport import (
     is_tls,
     transport_for,
 )
+
+#: What is asked for at a time, as by a loop.
+READ_SIZE = 64 * 1024
 
 
 @pytest.fixture(name="ends", params=KINDS)
@@ -106,6 +110,21 @@ class TestMoving:
         transport = transport_for(ends[0])
         assert transport.recv(100) is None
         assert transport.pending() == 0
+
+    @pytest.mark.parametrize("kind", PLAIN)
+    def test_takes_no_more_memory_than_has_come(self, kind):
+        with pair(kind) as (ours, theirs):
+            transport = transport_for(ours)
+            theirs.sendall(b"first")
+            assert transport.recv(READ_SIZE) == b"first"
+            tracemalloc.start()
+            try:
+                theirs.sendall(b"second")
+                assert transport.recv(READ_SIZE) == b"second"
+                _, most = tracemalloc.get_traced_memory()
+            finally:
+                tracemalloc.stop()
+        assert most < READ_SIZE // 4
 
     def test_there_and_back(self, ends):
         transport = transport_for(ends[0])

@@ -33,6 +33,12 @@ __all__ = [
 # (l_onoff, l_linger): closing sends a reset and frees what is unsent at once.
 _LINGER_NOT = struct.pack("ii", 1, 0)
 
+_ROOM_SIZE = 64 * 1024
+# To read into; as many as threads have read at a time. recv() would take a new block for each read and
+# cut it to what has come. The C library keeps such cuttings for a while, between blocks that it then
+# cannot put together, and so megabytes of them under a flood.
+_rooms: list[memoryview] = []
+
 
 class PlainTransport:
     """A plain socket; the base of the others."""
@@ -68,12 +74,19 @@ class PlainTransport:
     def recv(self, size: int) -> bytes | None:
         """Read: bytes, ``b""`` at the end, ``None`` when there is nothing now.
 
+        :param size: how many bytes at the most; it may be fewer, though more have come.
         :raises OSError: the connection broke.
         """
         try:
-            return self.sock.recv(size)  # type: ignore[no-any-return]  # sock is Any on purpose
+            room = _rooms.pop()
+        except IndexError:
+            room = memoryview(bytearray(_ROOM_SIZE))
+        try:
+            return bytes(room[: self.sock.recv_into(room, min(size, _ROOM_SIZE))])
         except BlockingIOError:
             return None
+        finally:
+            _rooms.append(room)
 
     def send(self, data: bytes | memoryview) -> int:
         """Write what fits; returns how many bytes, 0 when nothing fits now.
