@@ -157,7 +157,7 @@ cdef enum:
     # Descriptors in one turn.
     _EVENTS = 512
     # What one recv takes at the most, and all of a turn together; small enough to stay in the cache.
-    _READ_SIZE = 128 * 1024
+    _READ_SIZE = 72 * 1024
     _ARENA = 256 * 1024
     _LEAST_ROOM = 16 * 1024
     # A large message's own buffer starts with this at the most, and grows by what has arrived.
