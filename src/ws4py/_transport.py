@@ -34,9 +34,9 @@ __all__ = [
 _LINGER_NOT = struct.pack("ii", 1, 0)
 
 _ROOM_SIZE = 64 * 1024
-# To read into; as many as threads have read at a time. recv() would take a new block for each read and
-# cut it to what has come. The C library keeps such cuttings for a while, between blocks that it then
-# cannot put together, and so megabytes of them under a flood.
+# To read into; as many as threads have read at a time. recv() would take a new block for each
+# read and cut it to what has come. The C library keeps such cuttings for a while, between blocks
+# that it then cannot put together, and so megabytes of them under a flood.
 _rooms: list[memoryview] = []
 
 

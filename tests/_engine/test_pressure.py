@@ -4,12 +4,13 @@ import threading
 
 import pytest
 
-from tests.support.lanes import ENGINES, engine, held_up
+from tests.support.lanes import ENGINES, engine, held_up, in_lane
 from tests.support.pressing import (
     GONE,
     HEAD,
     LARGE,
     Call,
+    Impatient,
     Patient,
     block,
     connect,
@@ -17,7 +18,7 @@ from tests.support.pressing import (
     skip,
     waiting_for,
 )
-from tests.support.raw import TEXT, close_frame, frame
+from tests.support.raw import BINARY, TEXT, close_frame, frame
 from tests.support.serving import serving
 from tests.support.waiting import DEADLINE, wait_until
 from ws4py.exc import ConnectionClosed, WriteTimeout
@@ -34,6 +35,45 @@ def fixture_name(request):
 def fixture_served(name):
     with engine(name) as served:
         yield served
+
+
+class TestAnswering:
+    """Of one read there may be thousands of messages, and each may be answered at length."""
+
+    def test_is_interrupted_until_the_peer_has_read(self, served):
+        class Verbose(Patient):
+            most, left = 0, False
+
+            def received_message(self, message):
+                super().received_message(message)
+                self.send(message.data * 20_000, binary=True)
+                Verbose.left = Verbose.left or self._take is None
+                Verbose.most = max(Verbose.most, self._outlet.unsent)
+
+        websocket, peer = connect(served, Verbose)
+        peer.send(b"".join(frame(BINARY, b"%d" % (each % 10)) for each in range(2000)))
+        for each in range(2000):
+            assert peer.read_frame().payload == b"%d" % (each % 10) * 20_000
+        assert len(websocket.messages) == 2000
+        assert Verbose.most <= SOFT + 33 * (20_000 + HEAD)
+        # Nor is the connection slower for ever.
+        assert Verbose.left
+        in_lane(served, websocket)
+        peer.send(frame(BINARY, b"z"))
+        assert peer.read_frame().payload == b"z" * 20_000
+
+    def test_ends_with_a_peer_that_reads_nothing(self, served):
+        class Verbose(Impatient):
+            write_timeout = 0.2
+
+            def received_message(self, message):
+                super().received_message(message)
+                self.send(b"x" * 100_000, binary=True)
+
+        websocket, peer = connect(served, Verbose)
+        peer.send(frame(TEXT, b"x") * 5000)
+        assert websocket.wait_end() == GONE
+        assert len(websocket.messages) < 1000
 
 
 class TestWaiting:
@@ -274,6 +314,15 @@ class TestTheEndOfWaiting:
             peer.say_goodbye()
             peer.sock.close()
             websocket.wait_end()
+
+    def test_what_the_kernel_does_not_take_is_counted_at_once(self, served):
+        class Slow(Patient):
+            # It is looked after far later than this test waits.
+            write_timeout = 600
+
+        websocket, _ = connect(served, Slow)
+        block(websocket)
+        wait_until(lambda: ledger(served).total >= websocket._outlet.unsent > 0)
 
     def test_behind_the_end_nothing_is_counted(self, served):
         websocket, _ = connect(served)

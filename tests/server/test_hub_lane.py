@@ -7,7 +7,7 @@ import gevent.socket
 import pytest
 from gevent.event import Event
 
-from tests._engine import test_lane, test_lane_turns
+from tests._engine import test_lane, test_lane_turns, test_pressure
 from tests.support.hub_serving import hub_engine
 from tests.support.lanes import ENGINES, held_up, in_lane
 from tests.support.raw import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, close_frame, frame
@@ -92,6 +92,10 @@ class TestLargeMessages(test_lane.TestLargeMessages):
 
 
 class TestSending(test_lane.TestSending):
+    pass
+
+
+class TestAnswering(test_pressure.TestAnswering):
     pass
 
 

@@ -22,6 +22,9 @@ from ws4py.websocket import WebSocket
 
 __all__ = ["Channel"]
 
+#: Messages of one read that are answered before it is looked whether the peer reads.
+_FEW_MESSAGES = 32
+
 #: Reads of a connection that is lost for writing, to hear what its peer said last.
 _LAST_READS = 16
 #: Pings of which a late pong still tells the latency.
@@ -64,6 +67,9 @@ class Channel(PressedFlow):
         # The oldest first.
         self._unanswered: tuple[Ping, ...] = ()
 
+        if websocket.stream is not None:
+            # Between them it is seen whether the peer reads what it is answered.
+            websocket.stream.connection.receive_few(_FEW_MESSAGES)
         websocket._outlet = self  # noqa: SLF001
 
     # -- Outlet: any thread ------------------------------------------------------
@@ -126,6 +132,8 @@ class Channel(PressedFlow):
                 self._flush()
         if events & (READ | BROKEN) or self.transport.wants_write:
             self._read()
+        if self._interrupted:
+            self._return_to_lane()
         self._update()
 
     def say_goodbye(self, code: int, reason: str) -> None:
@@ -165,6 +173,13 @@ class Channel(PressedFlow):
             websocket._outlet = None  # noqa: SLF001
             self._taken_away = True
         self._on_loop(self._retire)
+
+    def _return_to_lane(self) -> None:
+        """Go on in the lane, if what was put back has been served and answered."""
+        if self._early or self._unread or self._outbox or self._deadline is not None:
+            return
+        self._interrupted = False
+        self._enter_lane()
 
     # -- State -------------------------------------------------------------------
 

@@ -55,6 +55,7 @@ class Flow:
         "_heard",
         "_hold_until",
         "_interest",
+        "_interrupted",
         "_link",
         "_lock",
         "_once_overridden",
@@ -91,6 +92,8 @@ class Flow:
         self._serving = False
         self._unread = False
         self._early = b""
+        # It has left the lane for as long as what was put back is served.
+        self._interrupted = False
         self._heard = True
         self._interest = READ
 
@@ -181,6 +184,7 @@ class Flow:
     def put_back(self, data: bytes) -> None:
         """See :class:`ws4py._outlet.Outlet`."""
         # The lane would go on with what comes behind it.
+        self._interrupted = self._interrupted or self._link is not None
         self._leave_lane()
         self._early = data + self._early
         self._unread = True
@@ -237,7 +241,7 @@ class Flow:
             websocket._take = self._link  # noqa: SLF001
 
     def _leave_lane(self) -> None:
-        """Serve the connection without the lane from now on; it does not come back."""
+        """Serve the connection without the lane from now on."""
         if self._link is None:
             return
         with self._lock:
@@ -262,6 +266,11 @@ class Flow:
             self._process(data)
         if self._early:
             self._update()
+
+    def link_full(self, rest: bytes) -> None:
+        """From the lane: the peer leaves our answers unread, so the rest of its messages waits."""
+        self.put_back(rest)
+        self._update()
 
     def callback_failed(self, error: BaseException) -> None:
         """From the lane: the program's ``received_message`` raised."""
@@ -424,6 +433,8 @@ class Flow:
             self.broken = True
             outbox.drain()
         self._blocked = blocked
+        if blocked and not known:
+            self._count()
         if self.broken or (blocked and not known):
             self._on_loop(self._update)
 

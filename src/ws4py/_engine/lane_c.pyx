@@ -523,7 +523,15 @@ cdef class Link(ShortWay):
             if not used:
                 return self._leave(data + at, size - at)
             at += used
+            if self.out.size > self.soft and at < size and self._is_stuck():
+                self.channel.link_full(PyBytes_FromStringAndSize(<const char *>data + at, size - at))
+                return 0
         return 0
+
+    cdef bint _is_stuck(self) except -1:
+        """Whether the peer does not take what it is answered: no more is served for it."""
+        self._push(-1)
+        return self.open and self.blocked and self.out.size > self.soft
 
     cdef int _leave(self, const uint8_t *data, size_t size) except -1:
         """Have the Python lane serve the rest."""

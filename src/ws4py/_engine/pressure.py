@@ -57,6 +57,9 @@ class PressedFlow(Flow):
     def may_go_on(self) -> bool:
         """See :class:`ws4py._outlet.Outlet`; not while the peer leaves our answers unread."""
         stream = self.websocket.stream
+        if not self.loop.is_current():
+            # A program that calls process() itself: nobody would go on.
+            return True
         if self.defers or stream is None or stream.connection.extension is not None:
             return False
         if self.crowded:
@@ -216,6 +219,7 @@ class PressedFlow(Flow):
         """From the lane, on any thread: the kernel takes no more, or there is room again."""
         if blocked:
             self._fall_behind()
+            self._count()
         self._tell_waiting()
 
     def _enter_lane(self) -> None:
