@@ -32,6 +32,8 @@ class Connected(Settings):
     _local_address: Any = None
     _peer_address: Any = None
     _outlet: Outlet | None = None
+    # While one owner may still have to deliver what it has received; the next one's business.
+    _handover: Any = None
 
     @property
     def terminated(self) -> bool:

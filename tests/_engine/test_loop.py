@@ -24,6 +24,9 @@ class Entry:
     def has_descriptor(self):
         return self.sock.fileno() == self.fd
 
+    def follows(self, call):
+        return False
+
     def started(self):
         self.seen.append("started")
 

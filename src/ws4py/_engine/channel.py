@@ -9,8 +9,10 @@ nobody but itself.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from ws4py._engine.guard import guarded
+from ws4py._engine.handover import Handover
 from ws4py._engine.loop import Loop
 from ws4py._engine.pollers import BROKEN, READ, WRITE
 from ws4py._engine.pressure import PressedFlow
@@ -103,6 +105,11 @@ class Channel(PressedFlow):
         """See :class:`ws4py._engine.loop.Entry`."""
         return self.transport.fileno() == self.fd
 
+    def follows(self, call: Callable[[], object]) -> bool:
+        """See :class:`ws4py._engine.loop.Entry`."""
+        handover: Handover | None = self.websocket._handover  # noqa: SLF001
+        return handover is not None and handover.then(call)
+
     def started(self) -> None:
         """The loop has registered the descriptor."""
         self._registered = True
@@ -172,7 +179,18 @@ class Channel(PressedFlow):
             websocket._blocking(websocket.sock).unsent = unsent  # noqa: SLF001
             websocket._outlet = None  # noqa: SLF001
             self._taken_away = True
-        self._on_loop(self._retire)
+            if self._registered:
+                websocket._handover = Handover()  # noqa: SLF001
+            handover = websocket._handover  # noqa: SLF001
+        self._on_loop(lambda: self._depart(handover))
+
+    def _depart(self, handover: Handover | None) -> None:
+        self._retire()
+        if handover is not None:
+            self._end_handover(handover)
+
+    def _end_handover(self, handover: Handover) -> None:
+        handover.end()
 
     def _return_to_lane(self) -> None:
         """Go on in the lane, if what was put back has been served and answered."""

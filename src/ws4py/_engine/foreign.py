@@ -5,6 +5,7 @@ Such an object reads and writes its socket itself; the loop only tells it when.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ws4py._engine.guard import guarded
@@ -30,6 +31,10 @@ class ForeignChannel:
         """See :class:`ws4py._engine.loop.Entry`."""
         sock = self.websocket.sock
         return sock is not None and bool(sock.fileno() == self.fd)
+
+    def follows(self, _call: Callable[[], object]) -> bool:
+        """Nobody else reads for it."""
+        return False
 
     def started(self) -> None:
         """Nothing was read before."""

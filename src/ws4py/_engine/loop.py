@@ -46,6 +46,9 @@ class Entry(Protocol):
         and the number comes again.
         """
 
+    def follows(self, call: Callable[[], object]) -> bool:
+        """Whether another loop has not let go of it yet, and ``call`` is made when it has."""
+
     def started(self) -> None:
         """The descriptor is registered."""
 
@@ -283,6 +286,8 @@ class Loop:
             # It ended while it was being handed over; its descriptor may be another's now.
             self._on_forget(entry)
             return
+        if entry.follows(lambda: self._adopt_late(entry)):
+            return
         stale = self._entries.get(entry.fd)
         if stale is not None:
             # Its descriptor was closed behind our back and the number came again.
@@ -302,6 +307,11 @@ class Loop:
             entry.say_goodbye(*self._goodbye)
         if self._stop_at is not None:
             self.timers.after(self._stop_at - time.monotonic(), self._expire_all)
+
+    def _adopt_late(self, entry: Entry) -> None:
+        """From another loop's thread, or a worker's, that is done with it."""
+        if not self.adopt(entry):
+            guarded(entry.end)
 
     def _say_goodbye(self, code: int, reason: str) -> None:
         if self._goodbye is None:

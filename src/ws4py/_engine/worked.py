@@ -17,6 +17,7 @@ from typing import Any
 from ws4py._engine.channel import Channel
 from ws4py._engine.flow import HOLD_SECONDS
 from ws4py._engine.guard import guarded
+from ws4py._engine.handover import Handover
 from ws4py._engine.loop import Loop
 from ws4py._engine.pollers import READ
 from ws4py._engine.workers import Workers
@@ -144,6 +145,10 @@ class WorkedChannel(Channel):
                 self.broken = True
                 self._outbox.drain()
                 self.transport.abort()
+
+    def _end_handover(self, handover: Handover) -> None:
+        # Behind the callbacks that wait.
+        self.defer(handover.end, 0)
 
     def _half_received(self) -> int:
         return super()._half_received() + self._queued
