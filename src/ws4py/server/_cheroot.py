@@ -1,8 +1,8 @@
 """The connection of the request at hand, under cheroot, and taking it away from there.
 
 Only public attributes are used: ``WorkerThread.conn`` and the connection's
-``socket``, ``rfile`` and ``wfile``. It must need nothing that a busy process can run
-out of, such as a descriptor.
+``socket``, ``rfile``, ``wfile``, ``remote_addr`` and ``remote_port``. It must need
+nothing that a busy process can run out of, such as a descriptor.
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+from ws4py._connected import Connected
+from ws4py._sharing import shared
 from ws4py.server._takeover import discard, take_buffered
 
-__all__ = ["current_connection", "end_behind_response", "is_ending", "swap"]
+__all__ = ["current_connection", "end_behind_response", "is_ending", "note_peer", "swap"]
 
 
 def current_connection() -> Any:
@@ -32,6 +34,19 @@ def swap(connection: Any) -> tuple[Any, bytes]:
     connection.socket = _DeadSocket()
     connection.rfile = connection.wfile = _Nobody()
     return sock, initial
+
+
+def note_peer(connection: Any, websocket: Any) -> None:
+    """Have a websocket know its peer from cheroot, which was told by ``accept()``.
+
+    To ask the kernel again is a system call, behind which the GIL has to be waited for.
+    """
+    # A Unix socket's has none; what stands for one that is not known has no port.
+    if isinstance(websocket, Connected) and connection.remote_addr and connection.remote_port:
+        websocket._peer_address = (  # noqa: SLF001 - kept as if it had been asked for
+            shared(connection.remote_addr),
+            connection.remote_port,
+        )
 
 
 def end_behind_response(connection: Any) -> None:

@@ -44,7 +44,13 @@ from ws4py.protocol.extensions import Extensions
 from ws4py.protocol.handshake import Acceptance, Request, accept_request
 from ws4py.protocol.headers import Headers
 from ws4py.server._admission import Check, ask_manager, ask_program, is_redirect
-from ws4py.server._cheroot import current_connection, end_behind_response, is_ending, swap
+from ws4py.server._cheroot import (
+    current_connection,
+    end_behind_response,
+    is_ending,
+    note_peer,
+    swap,
+)
 from ws4py.server._takeover import discard, extend, kept_environ
 from ws4py.websocket import WebSocket
 
@@ -232,6 +238,7 @@ class WebSocketTool(cherrypy.Tool):
 
 
 def _hand_over(handler: Any, connection: Any, peer: tuple[str, int]) -> None:
+    note_peer(connection, handler)
     sock, initial = swap(connection)
     if initial:
         handler.buf = initial

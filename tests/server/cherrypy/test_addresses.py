@@ -9,6 +9,7 @@ from websockets.sync.client import connect
 from tests.support.cherrypy_app import Root, cherrypy_app, farewell, in_background
 from tests.support.raw import TEXT, Frame, frame
 from tests.support.waiting import wait_until
+from ws4py._transport import address_of
 
 
 @pytest.fixture
@@ -71,6 +72,21 @@ def test_ipv6():
             handler = app.journal.last("opened")
             assert handler.local_address == ("::1", port)
             assert handler.peer_address == client.local_address[:2]
+
+
+def test_the_kernel_is_not_asked_again_who_the_peer_is(app, monkeypatch):
+    asked = []
+
+    def ask(sock, method):
+        asked.append(method)
+        return address_of(sock, method)
+
+    monkeypatch.setattr("ws4py._connected.address_of", ask)
+    with app.connect() as client:
+        handler = app.journal.last("opened")
+        assert handler.peer_address == client.sock.getsockname()
+        client.say_goodbye()
+    assert "getpeername" not in asked
 
 
 def test_behind_a_proxy_the_public_name_is_what_pages_have_to_come_from():
