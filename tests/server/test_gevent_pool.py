@@ -260,16 +260,23 @@ def test_stop_waits_for_nobody_without_end(echo):
 
 
 def test_a_callback_that_blocks_for_ever_does_not_keep_stop_from_ending():
+    class Noting(Waiting):
+        def closed(self, code, reason=None):
+            log.closed.append((code, self.go_on.is_set()))
+
     log = Log()
-    with serving(WSGIServer, application_of(Waiting, log)) as served:
+    with serving(WSGIServer, application_of(Noting, log)) as served:
         client = served.connect(behind=frame(TEXT, b"wait"))
         wait_until(lambda: log.handlers and getattr(log.handlers[0], "running", 0))
         served.hub.call(served.server.stop)
         assert client.read_frame().close_code == 1001
         assert client.at_end()
         client.sock.close()
+        assert not served.server.pool.websockets
+        assert not log.closed
         served.hub.call(log.handlers[0].go_on.set)
-        wait_until(lambda: not served.server.pool.websockets)
+        wait_until(lambda: log.closed)
+    assert log.closed == [(1006, True)]
 
 
 def test_a_websocket_that_is_made_while_the_server_stops_is_refused():

@@ -310,15 +310,25 @@ class HubChannel(Channel):
             super().end()
 
     def expire(self) -> None:
-        """End the connection with a reset; a callback that blocks does not delay that."""
-        if self._worker is not None and not self.retired:
-            self._leave_lane()
-            self.stop_waiting()
-            with self._lock:
-                self.broken = True
-                self._outbox.drain()
-                self.transport.abort()
-        super().expire()
+        """End the connection with a reset, and ``closed()`` behind a callback that blocks."""
+        if self._work is None or self.retired:
+            super().expire()
+            return
+        self._leave_lane()
+        self.stop_waiting()
+        with self._lock:
+            self.broken = True
+            self._outbox.drain()
+            self.transport.abort()
+        if self.handed_over:
+            self._retire()
+            self._work.append(self._finish)
+        else:
+            super().expire()
+
+    def _finish(self) -> None:
+        guarded(self.websocket.terminate)
+        self._close()
 
     def _lose(self) -> None:
         self.run(super()._lose)
