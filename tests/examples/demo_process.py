@@ -33,7 +33,8 @@ class DemoProcess:
         # A file, not a pipe: nobody has to read it for the demo to go on.
         with self.log.open("ab") as sink:
             self.process = subprocess.Popen(
-                [sys.executable, str(APP), "--port", str(self.port)],
+                # It says where it hangs, should it ever.
+                [sys.executable, "-X", "faulthandler", str(APP), "--port", str(self.port)],
                 stdin=subprocess.DEVNULL,
                 stdout=sink,
                 stderr=subprocess.STDOUT,
@@ -47,7 +48,12 @@ class DemoProcess:
     def end(self, how=signal.SIGTERM):
         """Return the exit status."""
         self.process.send_signal(how)
-        return self.process.wait(END_LIMIT)
+        try:
+            return self.process.wait(END_LIMIT)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGABRT)
+            self.process.wait(END_LIMIT)
+            raise AssertionError(f"the demo did not end:\n{self.output()}") from None
 
     def end_for_sure(self):
         if self.process is not None and self.process.poll() is None:
