@@ -1,6 +1,7 @@
 """Peers that do not keep up: who waits for them, and until when."""
 
 import threading
+import time
 
 import pytest
 
@@ -42,12 +43,11 @@ class TestAnswering:
 
     def test_is_interrupted_until_the_peer_has_read(self, served):
         class Verbose(Patient):
-            most, left = 0, False
+            most = 0
 
             def received_message(self, message):
                 super().received_message(message)
                 self.send(message.data * 20_000, binary=True)
-                Verbose.left = Verbose.left or self._take is None
                 Verbose.most = max(Verbose.most, self._outlet.unsent)
 
         websocket, peer = connect(served, Verbose)
@@ -56,8 +56,7 @@ class TestAnswering:
             assert peer.read_frame().payload == b"%d" % (each % 10) * 20_000
         assert len(websocket.messages) == 2000
         assert Verbose.most <= SOFT + 33 * (20_000 + HEAD)
-        # Nor is the connection slower for ever.
-        assert Verbose.left
+        # Nor does it leave the lane for that.
         in_lane(served, websocket)
         peer.send(frame(BINARY, b"z"))
         assert peer.read_frame().payload == b"z" * 20_000
@@ -74,6 +73,49 @@ class TestAnswering:
         peer.send(frame(TEXT, b"x") * 5000)
         assert websocket.wait_end() == GONE
         assert len(websocket.messages) < 1000
+
+
+class TestSharing:
+    """Who sends much has no longer a turn than the others."""
+
+    @pytest.mark.parametrize("parts", [1, 2])
+    def test_others_are_served_in_between(self, served, parts):
+        class Busy(Patient):
+            def received_message(self, message):
+                super().received_message(message)
+                # More than its share for a few of them.
+                time.sleep(0.0005)
+
+        class Other(Patient):
+            def received_message(self, message):
+                served_before.append(len(busy.messages))
+
+        served_before = []
+        busy, flood = connect(served, Busy)
+        _, peer = connect(served, Other)
+        whole = b"".join(
+            frame(TEXT if not each else 0, b"x", each == parts - 1) for each in range(parts)
+        )
+        with held_up(served):
+            flood.send(whole * 1000)
+            peer.send(frame(TEXT, b"me, too"))
+        wait_until(lambda: len(busy.messages) == 1000)
+        assert served_before
+        assert served_before[0] < 200
+        in_lane(served, busy)
+
+    def test_messages_are_served_before_the_end_of_who_sent_them(self, served):
+        class Busy(Patient):
+            def received_message(self, message):
+                super().received_message(message)
+                time.sleep(0.0005)
+
+        busy, flood = connect(served, Busy)
+        flood.send(frame(TEXT, b"x") * 1000)
+        wait_until(lambda: busy.messages)
+        flood.reset()
+        assert busy.wait_end() == GONE
+        assert len(busy.messages) == 1000
 
 
 class TestWaiting:

@@ -24,8 +24,8 @@ from ws4py.websocket import WebSocket
 
 __all__ = ["Channel"]
 
-#: Messages of one read that are answered before it is looked whether the peer reads.
-_FEW_MESSAGES = 32
+#: Frames that are dealt with before it is looked whether the peer reads, and others wait.
+_FEW_FRAMES = 32
 
 #: Reads of a connection that is lost for writing, to hear what its peer said last.
 _LAST_READS = 16
@@ -71,7 +71,7 @@ class Channel(PressedFlow):
 
         if websocket.stream is not None:
             # Between them it is seen whether the peer reads what it is answered.
-            websocket.stream.connection.receive_few(_FEW_MESSAGES)
+            websocket.stream.connection.receive_few(_FEW_FRAMES)
         websocket._outlet = self  # noqa: SLF001
 
     # -- Outlet: any thread ------------------------------------------------------
@@ -121,6 +121,7 @@ class Channel(PressedFlow):
         data, websocket.buf = websocket.buf, b""
         if data:
             # What came behind the handshake, now that opened() has run.
+            self._begin_share()
             self._process(data)
         if self.transport.buffers and not self.retired:
             # TLS may hold decrypted bytes that the poller will never announce.
@@ -139,8 +140,6 @@ class Channel(PressedFlow):
                 self._flush()
         if events & (READ | BROKEN) or self.transport.wants_write:
             self._read()
-        if self._interrupted:
-            self._return_to_lane()
         self._update()
 
     def say_goodbye(self, code: int, reason: str) -> None:
@@ -191,13 +190,6 @@ class Channel(PressedFlow):
 
     def _end_handover(self, handover: Handover) -> None:
         handover.end()
-
-    def _return_to_lane(self) -> None:
-        """Go on in the lane, if what was put back has been served and answered."""
-        if self._early or self._unread or self._outbox or self._deadline is not None:
-            return
-        self._interrupted = False
-        self._enter_lane()
 
     # -- State -------------------------------------------------------------------
 
@@ -251,9 +243,10 @@ class Channel(PressedFlow):
     def _lose(self) -> None:
         """Writing has failed: take what the peer said before it left, then end."""
         self._leave_lane()
-        for _ in range(_LAST_READS):
-            if not self.retired and not self._draining:
-                self._read()
+        reads = 0
+        while reads < _LAST_READS and not (self.retired or self._draining):
+            reads += not self._early
+            self._read()
         self.end()
 
     def _complete(self) -> None:

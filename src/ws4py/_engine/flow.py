@@ -27,7 +27,7 @@ from ws4py.websocket import WebSocket
 if TYPE_CHECKING:
     from ws4py._engine.lane_c import Link
 
-__all__ = ["HOLD_SECONDS", "Flow"]
+__all__ = ["HOLD_SECONDS", "SHARE_SECONDS", "Flow"]
 
 _READ_SIZE = 64 * 1024
 #: Reads of one connection in one turn, where more may wait above the kernel.
@@ -35,6 +35,9 @@ _READS_PER_TURN = 16
 #: How long replies may wait for each other. A handler that takes longer than this
 #: gets its replies out one by one, as they are made.
 HOLD_SECONDS = 0.005
+#: How long one connection is served while others may be waiting. Many that send as fast as they
+#: can hold up each other, and the others by as much as all of them have together.
+SHARE_SECONDS = 0.001
 
 #: In place of a queue while the lane has its own.
 _UNUSED = Outbox()
@@ -55,7 +58,6 @@ class Flow:
         "_heard",
         "_hold_until",
         "_interest",
-        "_interrupted",
         "_link",
         "_lock",
         "_once_overridden",
@@ -92,8 +94,6 @@ class Flow:
         self._serving = False
         self._unread = False
         self._early = b""
-        # It has left the lane for as long as what was put back is served.
-        self._interrupted = False
         self._heard = True
         self._interest = READ
 
@@ -171,7 +171,10 @@ class Flow:
             self._link.write(data)
             return
         self._outbox.append(data)
-        if not self._blocked and time.monotonic() >= self._hold_until:
+        if self._blocked:
+            return
+        # Nobody is taken for slow because of what we have held back ourselves.
+        if time.monotonic() >= self._hold_until or self._outbox.size > self.soft_limit:
             self._flush()
 
     def post(self, data: bytes) -> None:
@@ -183,9 +186,9 @@ class Flow:
 
     def put_back(self, data: bytes) -> None:
         """See :class:`ws4py._outlet.Outlet`."""
-        # The lane would go on with what comes behind it.
-        self._interrupted = self._interrupted or self._link is not None
-        self._leave_lane()
+        if self._link is not None:
+            self._link.put_back(data)
+            return
         self._early = data + self._early
         self._unread = True
 
@@ -220,8 +223,7 @@ class Flow:
     def _enter_lane(self) -> None:
         lane, websocket = self.loop.lane, self.websocket
         ending = self.retired or self.broken or self._draining
-        # What has been put back the lane knows nothing of.
-        if lane is None or ending or self._early or not fits(websocket, self.transport):
+        if lane is None or ending or not fits(websocket, self.transport):
             return
         stream = websocket.stream
         assert stream is not None
@@ -237,17 +239,19 @@ class Flow:
             self._link = lane.attach(self.fd, self, websocket, connection, largest, self.soft_limit)
             self._link.write(self._outbox.drain())
             self._outbox = _UNUSED
-            self._blocked = False
+            self._blocked = self._unread = False
+            early, self._early = self._early, b""
+            if early:
+                self._link.put_back(early)
             websocket._take = self._link  # noqa: SLF001
 
     def _leave_lane(self) -> None:
-        """Serve the connection without the lane from now on."""
+        """Serve the connection without the lane from now on; it does not come back."""
         if self._link is None:
             return
         with self._lock:
             link, self._link = self._link, None
-            if self.websocket._take is link:  # noqa: SLF001 - another loop may have it by now
-                self.websocket._take = None  # noqa: SLF001
+            self.websocket._take = None  # noqa: SLF001
             self._outbox = Outbox()
             for piece in link.surrender():
                 self._outbox.append(piece)
@@ -263,14 +267,10 @@ class Flow:
     def feed(self, data: bytes) -> None:
         """From the lane: what it does not serve itself."""
         if self._taken_away or self._is_ours():
+            self._begin_share()
             self._process(data)
         if self._early:
             self._update()
-
-    def link_full(self, rest: bytes) -> None:
-        """From the lane: the peer leaves our answers unread, so the rest of its messages waits."""
-        self.put_back(rest)
-        self._update()
 
     def callback_failed(self, error: BaseException) -> None:
         """From the lane: the program's ``received_message`` raised."""
@@ -312,6 +312,7 @@ class Flow:
         if self._early and self._is_ahead():
             self._unread = True
             return
+        self._begin_share()
         early, self._early = self._early, b""
         if early and not self._draining and (not self._process(early) or self._early):
             return
@@ -325,6 +326,13 @@ class Flow:
     def _is_ahead(self) -> bool:
         """Whether the peer is not read from, until it has read, or its handler is done."""
         return not self._draining and (self._outbox.size > self.soft_limit or self.is_full)
+
+    def _begin_share(self) -> None:
+        self.loop.share_until = time.monotonic() + SHARE_SECONDS
+
+    def _had_its_share(self) -> bool:
+        """Whether it is for others to be served, though there may be more to process."""
+        return time.monotonic() >= self.loop.share_until
 
     def _read_and_process(self) -> None:
         for _ in range(_READS_PER_TURN):
@@ -342,7 +350,7 @@ class Flow:
                 return
             if not self.transport.buffers and not self._early:
                 return
-            if self._is_ahead() or self._early:
+            if self._is_ahead() or self._early or self._had_its_share():
                 break
         self._unread = True
 

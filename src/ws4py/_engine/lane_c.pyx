@@ -258,7 +258,7 @@ cdef class Lane:
     cdef int _gather(self, int milliseconds) noexcept nogil:
         """Wait, and receive from whoever is ready; returns how many that are, or minus an errno."""
         cdef int i, at, count
-        cdef size_t used = 0
+        cdef size_t used = 0, room
         cdef Received *one
         count = epoll_wait(self.epoll, self.events, _EVENTS, milliseconds)
         if count < 0:
@@ -275,7 +275,7 @@ cdef class Lane:
             one.wire = self.slots[one.fd] if one.fd < self.room else NULL
             one.size = -1
             one.error = EAGAIN
-            if one.wire == NULL or not one.events & (EPOLLIN | EPOLLERR | EPOLLHUP):
+            if one.wire == NULL or one.wire.paused or not one.events & (EPOLLIN | EPOLLERR | EPOLLHUP):
                 continue
             if one.wire.into != NULL:
                 one.data = one.wire.into
@@ -286,7 +286,10 @@ cdef class Lane:
                 return i
             else:
                 one.data = self.arena + used
-                one.size = recv(one.fd, one.data, min(<size_t>_READ_SIZE, _ARENA - used), MSG_DONTWAIT)
+                # An equal part for each of the rest, or who comes behind some that send as fast as they
+                # can would be received from some turns later. What one leaves is for the next ones.
+                room = max((_ARENA - used) // <size_t>(count - i), <size_t>_LEAST_ROOM)
+                one.size = recv(one.fd, one.data, min(room, <size_t>_READ_SIZE), MSG_DONTWAIT)
                 if one.size > 0:
                     used += one.size
             one.error = errno if one.size < 0 else 0
@@ -316,6 +319,10 @@ cdef class Lane:
         self.serving = self.ready = 0
         return others
 
+    cdef bint is_at_work(self, Link link) except -1:
+        """Whether a callback of it waits, in whose middle it is not served."""
+        return False
+
     cdef int _serve(self, Link link, Received *one) except -1:
         try:
             if one.events & EPOLLOUT:
@@ -325,9 +332,11 @@ cdef class Lane:
                     # Another thread sends, and watches it again if the kernel does not take all. To be
                     # told until then of what it is about would keep it from the GIL.
                     link._watch()
-                else:
+                elif link.out.size:
                     link._mark()
-            if one.size > 0:
+            if link.wire.paused and one.size < 0 and not self.is_at_work(link):
+                link.go_on()
+            elif one.size > 0:
                 link.heard = True
                 if link.wire.into != NULL:
                     link.resume(one.size)

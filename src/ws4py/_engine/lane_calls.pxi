@@ -43,7 +43,7 @@ cdef extern from "<sys/socket.h>" nogil:
     ssize_t sendmsg(int fd, const msghdr *message, int flags)
 
 cdef extern from "<time.h>" nogil:
-    clockid_t CLOCK_MONOTONIC_COARSE
+    clockid_t CLOCK_MONOTONIC, CLOCK_MONOTONIC_COARSE
 
 cdef extern from "<sched.h>" nogil:
     int sched_yield()
@@ -132,7 +132,7 @@ cdef enum:
     # What one recv takes at the most, and all of a turn together; small enough to stay in the cache.
     _READ_SIZE = 72 * 1024
     _ARENA = 256 * 1024
-    _LEAST_ROOM = 16 * 1024
+    _LEAST_ROOM = 4 * 1024
     # A large message's own buffer starts with this at the most, and grows by what has arrived.
     _FIRST_BUFFER = 1024 * 1024
     _MOST_AT_ONCE = 1024 * 1024
@@ -149,6 +149,9 @@ cdef enum:
     _PUSH_ABOVE = 64 * 1024
     # How much more may be held of large messages before Python is asked whether it may.
     _STEP = 4 * 1024 * 1024
+    # Frames between two looks at the clock, and nanoseconds that one connection is served for.
+    _FRAMES = 32
+    _SHARE = 1000 * 1000
     # How long replies may wait for the end of the turn.
     _HOLD_NANOSECONDS = 5 * 1000 * 1000
 
@@ -174,6 +177,8 @@ cdef struct Wire:
     # A large message's own buffer and how much of it may be filled now; NULL: the arena.
     char *into
     size_t room
+    # What has been received before is to be served first.
+    bint paused
 
 
 cdef struct Received:
@@ -199,6 +204,12 @@ cdef uint64_t _now() noexcept nogil:
     """Nanoseconds, of the clock that costs next to nothing and goes in steps of some milliseconds."""
     cdef timespec time
     clock_gettime(CLOCK_MONOTONIC_COARSE, &time)
+    return <uint64_t>time.tv_sec * 1000000000 + <uint64_t>time.tv_nsec
+
+
+cdef uint64_t _exact_now() noexcept nogil:
+    cdef timespec time
+    clock_gettime(CLOCK_MONOTONIC, &time)
     return <uint64_t>time.tv_sec * 1000000000 + <uint64_t>time.tv_nsec
 
 

@@ -22,6 +22,8 @@ cdef class Link(Sending):
     cdef Py_ssize_t filled
     cdef Py_ssize_t checked
     cdef uint8_t key[4]
+    # What has been put back.
+    cdef bytes aside
 
     @property
     def buffered(self):
@@ -31,6 +33,8 @@ cdef class Link(Sending):
     cdef int consume(self, const uint8_t *data, size_t size) except -1:
         """Serve received bytes."""
         cdef size_t at = 0, used
+        cdef uint64_t until = 0
+        cdef int frames = 0
         while at < size:
             if self.slow or not self.open:
                 return self._leave(data + at, size - at)
@@ -38,15 +42,48 @@ cdef class Link(Sending):
             if not used:
                 return self._leave(data + at, size - at)
             at += used
-            if self.out.size > self.soft and at < size and self._is_stuck():
-                self.channel.link_full(PyBytes_FromStringAndSize(<const char *>data + at, size - at))
+            frames += 1
+            if at < size and self.open and self._is_to_pause(frames, &until):
+                self.put_back(PyBytes_FromStringAndSize(<const char *>data + at, size - at))
                 return 0
         return 0
 
+    cdef bint _is_to_pause(self, int frames, uint64_t *until) except -1:
+        """Whether the peer does not take what it is answered, or others are to have a turn."""
+        cdef uint64_t now
+        if self._is_stuck():
+            return True
+        if frames % _FRAMES:
+            return False
+        now = _exact_now()
+        if not until[0]:
+            # Of a few frames, as most reads bring, nobody asks how long they take.
+            until[0] = now + _SHARE
+        return now > until[0]
+
     cdef bint _is_stuck(self) except -1:
-        """Whether the peer does not take what it is answered: no more is served for it."""
+        """Whether too much is unsent, and the kernel takes no more of it."""
+        if self.out.size <= self.soft:
+            return False
         self._push(-1)
         return self.open and self.blocked and self.out.size > self.soft
+
+    def put_back(self, bytes data not None):
+        """Have received bytes served in another turn, before all others."""
+        self.aside = data if self.aside is None else data + self.aside
+        self.wire.paused = True
+        self._watch()
+
+    cdef int go_on(self) except -1:
+        """Serve what has been put back, if the peer has taken what it was answered."""
+        cdef bytes data
+        if self._is_stuck() or self.aside is None:
+            return 0
+        data = self.aside
+        self.aside = None
+        self.wire.paused = False
+        self.consume(<const uint8_t *>PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
+        return self._watch()
 
     cdef int _leave(self, const uint8_t *data, size_t size) except -1:
         """Have the Python lane serve the rest."""
@@ -228,7 +265,8 @@ cdef class Link(Sending):
         """
         # First, since it may belong to the message that is not complete yet.
         cdef bytes unserved = self.lane.unserved(self)
-        cdef bytes unread = self._partial() + unserved
+        cdef bytes unread = (self.aside or b"") + self._partial() + unserved
+        self.aside = None
         self.open = self.plain = False
         self.lane.remove(self)
         return unread

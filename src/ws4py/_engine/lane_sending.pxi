@@ -236,8 +236,12 @@ cdef class Sending(ShortWay):
     cdef int _watch(self) except -1:
         """Wait for what matters now. A peer that does not read is not read from."""
         cdef epoll_event event
-        cdef uint32_t wanted = 0 if self.out.size > self.soft and self.blocked else EPOLLIN
-        if self.blocked:
+        cdef uint32_t wanted = EPOLLIN
+        if self.wire.paused or (self.out.size > self.soft and self.blocked):
+            wanted = 0
+        # What has been put back is served when there is room for the answers, which the kernel tells
+        # of at once if there is. Not while another thread is asking for it.
+        if self.blocked or (self.wire.paused and not self.out.flying):
             wanted |= EPOLLOUT
         if wanted != self.interest and self.lane.slots[self.wire.fd] == &self.wire:
             self.interest = event.events = wanted

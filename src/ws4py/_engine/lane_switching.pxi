@@ -151,7 +151,7 @@ cdef class SwitchingLane(Lane):
         one.error = EAGAIN
         if link in self.busy:
             self._ignore(link)
-        elif events & (EPOLLIN | EPOLLERR | EPOLLHUP):
+        elif events & (EPOLLIN | EPOLLERR | EPOLLHUP) and not link.wire.paused:
             data = self._receive(link, &one)
         self.served = link
         try:
@@ -166,6 +166,9 @@ cdef class SwitchingLane(Lane):
         if mine == self.turns:
             self.hold()
         return 0
+
+    cdef bint is_at_work(self, Link link) except -1:
+        return link in self.busy
 
     cdef bytes _receive(self, Link link, Received *one):
         cdef bytes data = b""

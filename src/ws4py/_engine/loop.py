@@ -101,6 +101,8 @@ class Loop:
         self._entries: dict[int, Entry] = {}
         #: The heartbeats.
         self.pulses = Pulses(self._entries.values, self.timers)
+        #: When the connection at hand has had its share of the turn.
+        self.share_until = 0.0
         # A dictionary, since an entry may ask several times in one turn.
         self._again: dict[Entry, None] = {}
         self._endings: deque[Callable[[], object]] = deque()

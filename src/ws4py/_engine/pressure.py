@@ -55,12 +55,16 @@ class PressedFlow(Flow):
         return unsent + self._held_back() > self.soft_limit
 
     def may_go_on(self) -> bool:
-        """See :class:`ws4py._outlet.Outlet`; not while the peer leaves our answers unread."""
+        """See :class:`ws4py._outlet.Outlet`; not while the peer leaves our answers unread, nor
+        for long while others wait.
+        """
         stream = self.websocket.stream
         if not self.loop.is_current():
             # A program that calls process() itself: nobody would go on.
             return True
         if self.defers or stream is None or stream.connection.extension is not None:
+            return False
+        if self._had_its_share():
             return False
         if self.crowded:
             # They may only have been held back to leave together.

@@ -1,6 +1,8 @@
 # The types of codec_py.py for its compiled twin, codec_c. Cython finds this file by the name of the
 # extension module; under the source's name it would be left out without a word.
 
+cimport cython
+
 cpdef bytes build_header(int opcode, Py_ssize_t size, bint fin=*, int rsv=*, bytes key=*)
 cpdef bytes build_frame(int opcode, bytes payload, bint fin=*, int rsv=*, bytes key=*)
 
@@ -33,6 +35,7 @@ cdef class MessageReader:
     cpdef bytes take_unread(self)
     cpdef refuse(self, violation)
     cdef _stop(self)
+    @cython.locals(position=Py_ssize_t, size=Py_ssize_t, frames=Py_ssize_t, after=Py_ssize_t, full=bint)
     cdef _parse(self, bytes data, list items)
     cdef Py_ssize_t _take_frame(self, bytes data, Py_ssize_t start, list items) except -1
     cdef _check_first_bytes(self, int first, int opcode, int second)

@@ -146,7 +146,7 @@ class MessageReader:
         self.violation: ProtocolException | None = None
         #: No byte will be read any more: a close frame or a violation was the last.
         self.done = False
-        #: How many messages, control frames included, :meth:`feed` may return.
+        #: How many frames :meth:`feed` may begin.
         self.most = _NO_LIMIT
         #: Received bytes wait to be parsed; see :meth:`take_unread`.
         self.paused = False
@@ -208,8 +208,8 @@ class MessageReader:
     def take_unread(self) -> bytes:
         """Return what :meth:`feed` has left aside; it is to be fed again, before all else.
 
-        The messages before it are so many, or have been inflated to so much, that they have to
-        be dealt with first.
+        The frames before it are so many, or have been inflated to so much, that others have a
+        turn first.
         """
         if not self.paused:
             return b""
@@ -229,11 +229,13 @@ class MessageReader:
         self.done = True
         # What was begun will never be completed.
         self._message = None
+        self._unparsed = b""
 
     def _parse(self, data: bytes, items: list[tuple[int, bytes]]) -> None:
-        position, size = 0, len(data)
+        position, size, frames = 0, len(data), 0
         while position < size and not self.done:
-            if items and (self._inflated > _INFLATED_AT_ONCE or len(items) >= self.most):
+            full = frames >= self.most and not self._left
+            if full or (items and self._inflated > _INFLATED_AT_ONCE):
                 self._unparsed = data[position:]
                 self.paused = True
                 return
@@ -245,6 +247,7 @@ class MessageReader:
                 self._unparsed = data[position:]
                 return
             position = after
+            frames += 1
 
     def _take_frame(self, data: bytes, start: int, items: list[tuple[int, bytes]]) -> int:
         """Read one frame's header and what there is to read behind it.

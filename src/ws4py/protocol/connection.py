@@ -189,7 +189,7 @@ class Connection:
         return events
 
     def receive_few(self, most: int) -> None:
-        """Have :meth:`receive` return no more than so many events at a time."""
+        """Have :meth:`receive` deal with no more than so many frames at a time."""
         self._reader.most = most
 
     def stop_receiving(self) -> None:

@@ -82,6 +82,8 @@ class Hub:
         self.timers = HubTimers()
         #: The heartbeats.
         self.pulses = Pulses(lambda: members, self.timers)
+        #: When the channel at hand has had its share.
+        self.share_until = 0.0
         #: What the channels hold.
         self.ledger = Ledger(budget)
         #: Where it is compiled.
