@@ -19,7 +19,7 @@ from tests.support.pressing import (
     skip,
     waiting_for,
 )
-from tests.support.raw import BINARY, TEXT, close_frame, frame
+from tests.support.raw import BINARY, CONTINUATION, TEXT, close_frame, frame
 from tests.support.serving import serving
 from tests.support.waiting import DEADLINE, wait_until
 from ws4py.exc import ConnectionClosed, WriteTimeout
@@ -75,41 +75,55 @@ class TestAnswering:
         assert len(websocket.messages) < 1000
 
 
+class Busy(Patient):
+    """Its handler takes its time."""
+
+    seconds = 0.0005
+
+    def received_message(self, message):
+        super().received_message(message)
+        time.sleep(self.seconds)
+
+
+def served_before_another(served, kind, data):
+    """How many messages of one connection come before the first of another that is ready, too."""
+    served_before = []
+
+    class Other(Patient):
+        def received_message(self, message):
+            served_before.append(len(busy.messages))
+
+    busy, flood = connect(served, kind)
+    _, peer = connect(served, Other)
+    with held_up(served):
+        flood.send(data)
+        peer.send(frame(TEXT, b"me, too"))
+    wait_until(lambda: served_before)
+    return busy, served_before[0]
+
+
 class TestSharing:
     """Who sends much has no longer a turn than the others."""
 
     @pytest.mark.parametrize("parts", [1, 2])
     def test_others_are_served_in_between(self, served, parts):
-        class Busy(Patient):
-            def received_message(self, message):
-                super().received_message(message)
-                # More than its share for a few of them.
-                time.sleep(0.0005)
-
-        class Other(Patient):
-            def received_message(self, message):
-                served_before.append(len(busy.messages))
-
-        served_before = []
-        busy, flood = connect(served, Busy)
-        _, peer = connect(served, Other)
         whole = b"".join(
-            frame(TEXT if not each else 0, b"x", each == parts - 1) for each in range(parts)
+            frame(TEXT if not each else CONTINUATION, b"x", each == parts - 1)
+            for each in range(parts)
         )
-        with held_up(served):
-            flood.send(whole * 1000)
-            peer.send(frame(TEXT, b"me, too"))
+        busy, before = served_before_another(served, Busy, whole * 1000)
+        assert before < 200
         wait_until(lambda: len(busy.messages) == 1000)
-        assert served_before
-        assert served_before[0] < 200
         in_lane(served, busy)
 
-    def test_messages_are_served_before_the_end_of_who_sent_them(self, served):
-        class Busy(Patient):
-            def received_message(self, message):
-                super().received_message(message)
-                time.sleep(0.0005)
+    def test_a_few_long_callbacks_are_too_many_as_well(self):
+        with engine("lane") as served:
+            slow = type("Slow", (Busy,), {"seconds": 0.02})
+            busy, before = served_before_another(served, slow, frame(TEXT, b"x") * 30)
+            assert before < 10
+            wait_until(lambda: len(busy.messages) == 30)
 
+    def test_messages_are_served_before_the_end_of_who_sent_them(self, served):
         busy, flood = connect(served, Busy)
         flood.send(frame(TEXT, b"x") * 1000)
         wait_until(lambda: busy.messages)

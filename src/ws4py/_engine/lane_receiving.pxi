@@ -50,16 +50,13 @@ cdef class Link(Sending):
 
     cdef bint _is_to_pause(self, int frames, uint64_t *until) except -1:
         """Whether the peer does not take what it is answered, or others are to have a turn."""
-        cdef uint64_t now
         if self._is_stuck():
             return True
-        if frames % _FRAMES:
+        if frames == 1:
+            until[0] = _exact_now() + _SHARE
             return False
-        now = _exact_now()
-        if not until[0]:
-            # Of a few frames, as most reads bring, nobody asks how long they take.
-            until[0] = now + _SHARE
-        return now > until[0]
+        # The clock that costs next to nothing is for handlers that take their time.
+        return (_now() if frames % _FRAMES else _exact_now()) > until[0]
 
     cdef bint _is_stuck(self) except -1:
         """Whether too much is unsent, and the kernel takes no more of it."""
