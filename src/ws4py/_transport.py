@@ -77,16 +77,26 @@ class PlainTransport:
         :param size: how many bytes at the most; it may be fewer, though more have come.
         :raises OSError: the connection broke.
         """
+        sock = self.sock
+        if type(sock) is not socket.socket and not is_cooperative(sock):
+            # It may have a recv of its own.
+            return self._recv(size)
         try:
             room = _rooms.pop()
         except IndexError:
             room = memoryview(bytearray(_ROOM_SIZE))
         try:
-            return bytes(room[: self.sock.recv_into(room, min(size, _ROOM_SIZE))])
+            return bytes(room[: sock.recv_into(room, min(size, _ROOM_SIZE))])
         except BlockingIOError:
             return None
         finally:
             _rooms.append(room)
+
+    def _recv(self, size: int) -> bytes | None:
+        try:
+            return self.sock.recv(size)  # type: ignore[no-any-return]  # sock is Any on purpose
+        except BlockingIOError:
+            return None
 
     def send(self, data: bytes | memoryview) -> int:
         """Write what fits; returns how many bytes, 0 when nothing fits now.

@@ -309,12 +309,8 @@ class Flow:
         if not self._is_ours():
             # Taken away, or closed by another connection's callback in this turn.
             return
-        if self._early and self._is_ahead():
-            self._unread = True
-            return
         self._begin_share()
-        early, self._early = self._early, b""
-        if early and not self._draining and (not self._process(early) or self._early):
+        if self._early and not self._draining and not self._process_early():
             return
         if self._draining:
             self._discard()
@@ -322,6 +318,15 @@ class Flow:
             self._read_by_once()
         else:
             self._read_and_process()
+
+    def _process_early(self) -> bool:
+        """Process what was put back; whether to read on."""
+        if not self._is_ahead():
+            early, self._early = self._early, b""
+            if not self._process(early) or self._early:
+                return False
+        self._unread = self._is_ahead()
+        return not self._unread
 
     def _is_ahead(self) -> bool:
         """Whether the peer is not read from, until it has read, or its handler is done."""

@@ -41,6 +41,8 @@ cdef class Lane:
     cdef int epoll
     cdef unsigned long thread
     cdef list dirty
+    # Connections with something that has been put back, which can go on.
+    cdef list waiting
     cdef list links
     cdef Wire **slots
     cdef int room
@@ -72,6 +74,7 @@ cdef class Lane:
     def __cinit__(self, int epoll):
         self.epoll = epoll
         self.dirty = []
+        self.waiting = []
         self.links = []
         self.arena = <char *>PyMem_Malloc(_ARENA)
         self.jobs = <Job *>PyMem_Malloc(_FLUSHED * sizeof(Job))
@@ -184,7 +187,7 @@ cdef class Lane:
             self._send_all(jobs)
             self._land(flushed)
             jobs = 0
-        if jobs or self.dirty or self.pending:
+        if jobs or self.dirty or self.waiting or self.pending:
             milliseconds = 0
         elif deadline:
             now = _now()
@@ -312,12 +315,39 @@ cdef class Lane:
             link = <Link>self.links[one.fd]
             began = ended
             self._serve(link, one)
-            ended = _now()
-            if ended - began > _SLOW_NANOSECONDS:
-                report(link.owner, (ended - began) / 1e9)
+            ended = self._blame(link, began)
             self.hold()
+        if self.waiting:
+            # Of what has been received nothing is left.
+            self.serving = self.ready = max(self.ready, 1)
+            self._go_on()
         self.serving = self.ready = 0
         return others
+
+    cdef uint64_t _blame(self, Link link, uint64_t began) except? 0:
+        """Say whose callback held up the others, if one did; returns the time."""
+        cdef uint64_t ended = _now()
+        if ended - began > _SLOW_NANOSECONDS:
+            report(link.owner, (ended - began) / 1e9)
+        return ended
+
+    cdef int _go_on(self) except -1:
+        """Serve those for a while who had more than their share of the last turn."""
+        cdef Received nothing
+        cdef Link link
+        cdef list waiting
+        cdef uint64_t ended = _now()
+        nothing.events = 0
+        nothing.size = -1
+        nothing.error = EAGAIN
+        waiting, self.waiting = self.waiting, []
+        for link in waiting:
+            link.waits = False
+            if self.slots[link.wire.fd] == &link.wire:
+                self._serve(link, &nothing)
+                ended = self._blame(link, ended)
+            self.hold()
+        return 0
 
     cdef bint is_at_work(self, Link link) except -1:
         """Whether a callback of it waits, in whose middle it is not served."""

@@ -52,7 +52,8 @@ cdef class Link(Sending):
         """Whether the peer does not take what it is answered, or others are to have a turn."""
         if self._is_stuck():
             return True
-        if frames == 1:
+        if frames == 1 or not self.lane.thread:
+            # Under gevent, a callback has waited, and others had their turn.
             until[0] = _exact_now() + _SHARE
             return False
         # The clock that costs next to nothing is for handlers that take their time.
@@ -69,7 +70,14 @@ cdef class Link(Sending):
         """Have received bytes served in another turn, before all others."""
         self.aside = data if self.aside is None else data + self.aside
         self.wire.paused = True
-        self._watch()
+        self.wait()
+
+    cdef int wait(self) except -1:
+        """Have the lane go on with what has been put back; where the peer has to read first, epoll tells."""
+        if not (self.waits or (self.blocked and self.out.size > self.soft)):
+            self.waits = True
+            self.lane.waiting.append(self)
+        return self._watch()
 
     cdef int go_on(self) except -1:
         """Serve what has been put back, if the peer has taken what it was answered."""

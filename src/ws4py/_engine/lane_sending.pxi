@@ -32,6 +32,8 @@ cdef class Sending(ShortWay):
     cdef unsigned char leaving
     # What Python has last been told of that.
     cdef unsigned char told
+    # The lane is going to serve what it has put back.
+    cdef unsigned char waits
     # Unsent bytes above which the peer is not read from.
     cdef size_t soft
     # The errno that sending has ended with.
@@ -239,9 +241,8 @@ cdef class Sending(ShortWay):
         cdef uint32_t wanted = EPOLLIN
         if self.wire.paused or (self.out.size > self.soft and self.blocked):
             wanted = 0
-        # What has been put back is served when there is room for the answers, which the kernel tells
-        # of at once if there is. Not while another thread is asking for it.
-        if self.blocked or (self.wire.paused and not self.out.flying):
+        # Who has put something back, and waits for room, may have got it by another thread's sending.
+        if self.blocked or (self.wire.paused and not (self.waits or self.out.flying)):
             wanted |= EPOLLOUT
         if wanted != self.interest and self.lane.slots[self.wire.fd] == &self.wire:
             self.interest = event.events = wanted

@@ -35,6 +35,11 @@ cdef class SwitchingLane(Lane):
         """The turn that was interrupted has left something to do now."""
         return bool(self.dirty) or self._goes_on()
 
+    @property
+    def waits(self):
+        """There is something to do that epoll does not tell of."""
+        return bool(self.waiting)
+
     def attach(self, int fd, channel, websocket, connection, Py_ssize_t largest, size_t soft):
         """Serve a connection, as soon as it is told by :meth:`allow`."""
         cdef Link link
@@ -54,7 +59,10 @@ cdef class SwitchingLane(Lane):
         """Serve an attached connection from now on, or not now."""
         if allowed:
             self.busy.discard(link)
-            link._watch()
+            if link.wire.paused:
+                link.wait()
+            else:
+                link._watch()
         else:
             self.busy.add(link)
 
@@ -87,6 +95,7 @@ cdef class SwitchingLane(Lane):
         """
         cdef uint32_t mine
         cdef epoll_event *event
+        cdef Link link
         self.turns += 1
         mine = self.turns
         self.running = True
@@ -102,6 +111,12 @@ cdef class SwitchingLane(Lane):
                 event = &self.events[self.next]
                 self.next += 1
                 self._serve_one(event.data.fd, event.events)
+            for _ in range(len(self.waiting)):
+                if mine != self.turns or not self.waiting:
+                    break
+                link = self.waiting.pop(0)
+                link.waits = False
+                self._serve_one(link.wire.fd, 0)
             if mine == self.turns:
                 self._flush_all()
         finally:

@@ -34,6 +34,7 @@ class HubLane:
         self._epoll: Any = None
         self._watcher: Any = None
         self._lane: SwitchingLane | None = None
+        self._scheduled = False
 
     def attach(
         self, fd: int, channel: Any, websocket: Any, connection: Any, largest: int, soft: int
@@ -69,6 +70,7 @@ class HubLane:
         """Serve a connection from now on, or not while there is other work to do for it."""
         if self._lane is not None:
             self._lane.allow(link, allowed)
+            self._go_on_later()
 
     def left(self) -> None:
         """A connection has left the lane."""
@@ -96,9 +98,20 @@ class HubLane:
             turn = gevent.Greenlet(lane.turn, first)
             turn.switch()
             if not lane.running:
-                return
+                break
             # Switched away from in the middle of a callback.
             channel = lane.give_way()
             if channel is not None:
                 channel.begin_work(turn)
             goes_on, first = lane.unfinished, False
+        self._go_on_later()
+
+    def _go_on_later(self) -> None:
+        """Have a turn soon, for what has been put back so that others are served before."""
+        if self._lane is not None and self._lane.waits and not self._scheduled:
+            self._scheduled = True
+            get_hub().loop.run_callback(self._go_on)
+
+    def _go_on(self) -> None:
+        self._scheduled = False
+        self._readable()
