@@ -60,6 +60,8 @@ cdef class Lane:
     cdef readonly Py_ssize_t held
     cdef public Py_ssize_t allowed
 
+    # Somebody had more than its share of the last turn.
+    cdef bint flooded
     cdef int ready
     cdef int serving
     # Who is received from first, by its place in what epoll tells.
@@ -289,9 +291,11 @@ cdef class Lane:
                 return i
             else:
                 one.data = self.arena + used
-                # An equal part for each of the rest, or who comes behind some that send as fast as they
-                # can would be received from some turns later. What one leaves is for the next ones.
-                room = max((_ARENA - used) // <size_t>(count - i), <size_t>_LEAST_ROOM)
+                room = _ARENA - used
+                if self.flooded:
+                    # An equal part for each of the rest, or who comes behind some that send as fast as
+                    # they can would be received from some turns later. What one leaves is for the next.
+                    room = max(room // <size_t>(count - i), <size_t>_LEAST_ROOM)
                 one.size = recv(one.fd, one.data, min(room, <size_t>_READ_SIZE), MSG_DONTWAIT)
                 if one.size > 0:
                     used += one.size
@@ -317,7 +321,8 @@ cdef class Lane:
             self._serve(link, one)
             ended = self._blame(link, began)
             self.hold()
-        if self.waiting:
+        self.flooded = bool(self.waiting)
+        if self.flooded:
             # Of what has been received nothing is left.
             self.serving = self.ready = max(self.ready, 1)
             self._go_on()
