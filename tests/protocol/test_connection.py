@@ -483,3 +483,13 @@ class TestWhatItHolds:
         connection.send_fragment(TEXT, b"begun", True, False)
         assert connection.send_message(TEXT, b"12345") == b""
         assert connection.held_back == 7
+
+    def test_a_few_at_a_time_and_what_was_begun_is_forgotten(self):
+        connection = Connection(SERVER)
+        connection.receive_few(1)
+        second = frame(BINARY, b"begun", fin=False)
+        assert connection.receive(frame(TEXT, b"1") + second) == [(TEXT, b"1")]
+        assert connection.take_unread() == second
+        connection.receive(second)
+        connection.stop_receiving()
+        assert (connection.buffered, connection.reading_done) == (0, True)

@@ -7,16 +7,6 @@ SERVER = Role.SERVER
 
 
 class TestSlices:
-    def test_a_few_at_a_time_and_what_was_begun_is_forgotten(self):
-        connection = Connection(SERVER)
-        connection.receive_few(1)
-        second = frame(BINARY, b"begun", fin=False)
-        assert connection.receive(frame(TEXT, b"1") + second) == [(TEXT, b"1")]
-        assert connection.take_unread() == second
-        connection.receive(second)
-        connection.stop_receiving()
-        assert (connection.buffered, connection.reading_done) == (0, True)
-
     def test_frames_that_complete_nothing_are_a_few_at_a_time_as_well(self):
         connection = Connection(SERVER)
         connection.receive_few(2)
