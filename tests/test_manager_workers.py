@@ -1,5 +1,6 @@
 """workers: callbacks off the loop, in order, never two at once."""
 
+import contextlib
 import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +10,7 @@ import pytest
 from tests.support.raw import BINARY, CLOSE, PING, PONG, TEXT, close_frame, frame
 from tests.support.serving import Echo, Recorder, serving
 from tests.support.waiting import DEADLINE, wait_until
+from ws4py.exc import ConnectionClosed
 from ws4py.manager import WebSocketManager
 
 GONE = (1006, "Going away")
@@ -160,6 +162,37 @@ def test_reading_pauses_while_the_handler_is_behind(served):
     assert len(gate._outlet._queue) <= gate.max_queue + 2
     gate.go_on.set()
     wait_until(lambda: len(gate.messages) == 1 + sent // len(one))
+
+
+def test_a_peer_that_goes_in_the_middle_of_a_flood_holds_up_nobody(served):
+    """What has been put back for a handler that is behind is not waited for."""
+
+    class Small(Gate):
+        max_queue = 4
+
+    gate, peer = served.connect(Small)
+    _, other = served.connect(Echo)
+    peer.send(frame(TEXT, b"x") * 1000)
+    assert gate.entered.wait(DEADLINE)
+    wait_until(lambda: gate._outlet.is_full)
+    peer.reset()
+    # Writing fails, which the loop hears of.
+    with contextlib.suppress(ConnectionClosed):
+        while True:
+            gate.send("anybody there?")
+    other.send(frame(TEXT, b"hi"))
+    assert other.read_frame().payload == b"hi"
+    gate.go_on.set()
+    gate.wait_end()
+
+
+def test_all_threads_are_there_with_the_first_call():
+    """A pool that is full of one connection's calls would let others wait."""
+    with serving(workers=3) as served:
+        websocket, peer = served.connect(Echo)
+        peer.send(frame(TEXT, b"hi"))
+        wait_until(lambda: websocket.messages)
+        wait_until(lambda: sum("-worker" in each.name for each in threading.enumerate()) == 3)
 
 
 def test_bytes_in_the_queue_are_bounded_too(served):

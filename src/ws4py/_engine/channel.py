@@ -245,8 +245,10 @@ class Channel(PressedFlow):
         self._leave_lane()
         reads = 0
         while reads < _LAST_READS and not (self.retired or self._draining):
-            reads += not self._early
+            left = len(self._early)
             self._read()
+            # What was put back is not read again, unless its handler is too far behind to take it.
+            reads += not left or len(self._early) >= left
         self.end()
 
     def _complete(self) -> None:

@@ -33,6 +33,8 @@ class Workers:
             raise ValueError(f"workers has to be at least 1, not {given}")
         else:
             self._executor, self._is_own = ThreadPoolExecutor(given, f"{name}-worker"), True
+        # Threads that have not been started yet.
+        self._missing = given if self._is_own and isinstance(given, int) else 0
         self._unfinished = 0
         self._changed = threading.Condition()
         # Calls that the executor will not make; None while nobody makes them.
@@ -42,7 +44,9 @@ class Workers:
         """Have a call made by a worker; where there is none any more, by the caller."""
         with self._changed:
             self._unfinished += 1
+            missing, self._missing = self._missing, 0
         try:
+            self._start(missing)
             future = self._executor.submit(self._run, call)
         except RuntimeError:
             # The program has shut its executor down, or the interpreter is at its end.
@@ -50,6 +54,22 @@ class Workers:
             self._run(call)
             return
         future.add_done_callback(partial(self._look_after, call))
+
+    def _start(self, number: int) -> None:
+        """Have the executor start all its threads.
+
+        It starts one when it knows of none that is idle, and takes for idle what has just ended a
+        call, though it may be at the next already: behind which others would wait.
+        """
+        if not number:
+            return
+        all_there = threading.Barrier(number)
+        try:
+            for _ in range(number):
+                self._executor.submit(all_there.wait)
+        except RuntimeError:
+            all_there.abort()
+            raise
 
     def _look_after(self, call: Callable[[], object], future: Future[None]) -> None:
         """A call is over: if it has been cancelled, make it nevertheless, in order to go on."""
