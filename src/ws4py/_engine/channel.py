@@ -157,8 +157,19 @@ class Channel(PressedFlow):
             self._end_wanted = True
             return
         self._retire()
+        self._finish()
+
+    def _finish(self) -> None:
+        """Call ``closed()``, then close the descriptor."""
         guarded(self.websocket.terminate)
         self._close()
+
+    def _cut_off(self) -> None:
+        """Have the peer, and whoever sends, see the end before a callback that is at work."""
+        with self._lock:
+            self.broken = True
+            self._outbox.drain()
+            self.transport.abort()
 
     def expire(self) -> None:
         """End the connection with a reset; its time is over."""

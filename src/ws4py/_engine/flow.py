@@ -27,7 +27,7 @@ from ws4py.websocket import WebSocket
 if TYPE_CHECKING:
     from ws4py._engine.lane_c import Link
 
-__all__ = ["HOLD_SECONDS", "SHARE_SECONDS", "Flow"]
+__all__ = ["HOLD_SECONDS", "Flow"]
 
 _READ_SIZE = 64 * 1024
 #: Reads of one connection in one turn, where more may wait above the kernel.
@@ -37,7 +37,7 @@ _READS_PER_TURN = 16
 HOLD_SECONDS = 0.005
 #: How long one connection is served while others may be waiting. Many that send as fast as they
 #: can hold up each other, and the others by as much as all of them have together.
-SHARE_SECONDS = 0.001
+_SHARE_SECONDS = 0.001
 
 #: In place of a queue while the lane has its own.
 _UNUSED = Outbox()
@@ -333,7 +333,7 @@ class Flow:
         return not self._draining and (self._outbox.size > self.soft_limit or self.is_full)
 
     def _begin_share(self) -> None:
-        self.loop.share_until = time.monotonic() + SHARE_SECONDS
+        self.loop.share_until = time.monotonic() + _SHARE_SECONDS
 
     def _had_its_share(self) -> bool:
         """Whether it is for others to be served, though there may be more to process."""

@@ -200,17 +200,20 @@ cdef struct Job:
     int error
 
 
-cdef uint64_t _now() noexcept nogil:
-    """Nanoseconds, of the clock that costs next to nothing and goes in steps of some milliseconds."""
+cdef inline uint64_t _read_clock(clockid_t clock) noexcept nogil:
+    """Nanoseconds."""
     cdef timespec time
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &time)
+    clock_gettime(clock, &time)
     return <uint64_t>time.tv_sec * 1000000000 + <uint64_t>time.tv_nsec
 
 
-cdef uint64_t _exact_now() noexcept nogil:
-    cdef timespec time
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return <uint64_t>time.tv_sec * 1000000000 + <uint64_t>time.tv_nsec
+cdef inline uint64_t _now() noexcept nogil:
+    """By the clock that costs next to nothing and goes in steps of some milliseconds."""
+    return _read_clock(CLOCK_MONOTONIC_COARSE)
+
+
+cdef inline uint64_t _exact_now() noexcept nogil:
+    return _read_clock(CLOCK_MONOTONIC)
 
 
 cdef void _send(Job *job) noexcept nogil:

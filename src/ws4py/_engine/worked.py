@@ -141,10 +141,7 @@ class WorkedChannel(Channel):
                 self._queued -= queue.pop()[1]
         super().expire()
         if queue is not None:
-            with self._lock:
-                self.broken = True
-                self._outbox.drain()
-                self.transport.abort()
+            self._cut_off()
 
     def _end_handover(self, handover: Handover) -> None:
         # Behind the callbacks that wait.
@@ -155,5 +152,4 @@ class WorkedChannel(Channel):
 
     def _finish(self) -> None:
         self._ending = True
-        guarded(self.websocket.terminate)
-        self._close()
+        super()._finish()

@@ -318,19 +318,12 @@ class HubChannel(Channel):
             return
         self._leave_lane()
         self.stop_waiting()
-        with self._lock:
-            self.broken = True
-            self._outbox.drain()
-            self.transport.abort()
+        self._cut_off()
         if self.handed_over:
             self._retire()
             self._work.append(self._finish)
         else:
             super().expire()
-
-    def _finish(self) -> None:
-        guarded(self.websocket.terminate)
-        self._close()
 
     def _lose(self) -> None:
         self.run(super()._lose)
